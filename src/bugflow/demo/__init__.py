@@ -1,0 +1,1 @@
+"""Bugs, people and projects of an invented company, to try BugFlow out with."""

@@ -1,0 +1,3 @@
+"""BugFlow: a self-hosted bug tracker that triages itself."""
+
+__version__ = "0.1.0"

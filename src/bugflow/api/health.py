@@ -1,0 +1,51 @@
+"""Whether the process lives, whether it welcomes requests, what it counted."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel
+
+from bugflow.api.bugs import MetricsDep
+from bugflow.api.deps import Anyone, RuntimeDep
+from bugflow.runtime import check_schema
+
+router = APIRouter(tags=["health"], dependencies=[Depends(Anyone())])
+
+
+class Alive(BaseModel):
+    status: Literal["alive"] = "alive"
+
+
+class Ready(BaseModel):
+    """Ready for requests.
+
+    Attributes:
+        models: What answers for each task.
+        problems: Why a task is answered by rules; the product still works.
+    """
+
+    status: Literal["ready"] = "ready"
+    models: dict[str, str]
+    problems: dict[str, str]
+
+
+@router.get("/livez")
+def livez() -> Alive:
+    """The process answers."""
+    return Alive()
+
+
+@router.get("/readyz")
+def readyz(runtime: RuntimeDep) -> Ready:
+    """The database answers and is at this version's migration; models are loaded or rules stand in for them."""
+    check_schema(runtime.database)
+    return Ready(
+        models={task.value: version for task, version in runtime.predictor.versions.items()},
+        problems={task.value: problem for task, problem in runtime.predictor.problems.items()},
+    )
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+def metrics(metrics: MetricsDep) -> Response:
+    """Counters for Prometheus."""
+    return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,54 @@
+"""Statistics over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from bugflow.api.deps import May, Now, ReadSession, RuntimeDep
+from bugflow.domain.accounts import Action, Actor
+from bugflow.schemas.stats import Acceptance, FeedbackWeek, Overview, SeverityCount, TeamLoad, TrendDay
+from bugflow.services import stats
+
+v1 = APIRouter(prefix="/stats", tags=["statistics"])
+
+StatsReader = Annotated[Actor, Depends(May(Action.READ_STATS))]
+
+
+@v1.get("/overview")
+def overview(actor: StatsReader, session: ReadSession, runtime: RuntimeDep, now: Now) -> Overview:
+    """The totals of the dashboard."""
+    return stats.overview(session, actor, retrain_after=runtime.settings.retrain_after_corrections, now=now)
+
+
+@v1.get("/severity")
+def severity(_actor: StatsReader, session: ReadSession) -> list[SeverityCount]:
+    """Bugs by severity and status, most severe first."""
+    return stats.severity_counts(session)
+
+
+@v1.get("/teams")
+def teams(_actor: StatsReader, session: ReadSession) -> list[TeamLoad]:
+    """Bugs by team, heaviest load first."""
+    return stats.team_loads(session)
+
+
+@v1.get("/feedback")
+def feedback(
+    _actor: StatsReader, session: ReadSession, now: Now, weeks: Annotated[int, Query(ge=1, le=260)] = 26
+) -> list[FeedbackWeek]:
+    """Corrections and confirmations by week, oldest first."""
+    return stats.feedback_weeks(session, n_weeks=weeks, now=now)
+
+
+@v1.get("/trends")
+def trends(
+    _actor: StatsReader, session: ReadSession, now: Now, days: Annotated[int, Query(ge=1, le=730)] = 90
+) -> list[TrendDay]:
+    """Bugs reported, resolved and unresolved by day, oldest first."""
+    return stats.trends(session, n_days=days, now=now)
+
+
+@v1.get("/acceptance")
+def acceptance(_actor: StatsReader, session: ReadSession) -> list[Acceptance]:
+    """How each model's predictions fared."""
+    return stats.acceptance(session)

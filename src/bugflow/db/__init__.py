@@ -1,0 +1,1 @@
+"""The database: engine, tables, migrations, the queries that several services ask."""

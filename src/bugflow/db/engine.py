@@ -1,0 +1,136 @@
+"""Engines and sessions: SQLite as decided in docs/adr/0003, PostgreSQL by psycopg."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import Session, sessionmaker
+
+from bugflow.errors import DatabaseUnavailable
+
+BUSY_TIMEOUT_MS = 5_000
+"""How long a writer waits for another one; commits take under a millisecond, so 5 s means that something is broken."""
+
+MIN_SAFE_SQLITE = (3, 51, 3)
+"""3.7.0 to 3.51.2 can corrupt a WAL database when a reset meets a checkpoint (sqlite.org, "WAL-reset bug")."""
+
+
+def sqlite_driver() -> ModuleType:
+    """The SQLite driver of this process: pysqlite3, which bundles a current SQLite, else the standard library's.
+
+    One process must use one copy of the library only: two lose each other's POSIX locks
+    (sqlite.org/howtocorrupt.html, 2.2.1).
+    """
+    try:
+        import pysqlite3.dbapi2 as driver  # noqa: PLC0415 - not there on every platform
+    except ImportError:
+        import sqlite3 as driver  # noqa: PLC0415
+    if driver.sqlite_version_info < MIN_SAFE_SQLITE:
+        warnings.warn(
+            f"SQLite {driver.sqlite_version} has a bug that can corrupt the database; "
+            "install pysqlite3 (bundles 3.53) or use PostgreSQL.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    module: ModuleType = driver
+    return module
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver must not emit BEGIN on its own
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")  # first: the next one may have to wait
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")  # an acknowledged write survives power loss, at 0.4 ms a commit
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A deferred transaction that turns from reading to writing fails at once when another one wrote meanwhile.
+    writes = connection.get_execution_options().get("bugflow_writes", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def make_engine(url: str, *, begins: bool = True) -> Engine:
+    """An engine for one of the two databases.
+
+    Args:
+        url: `sqlite:///PATH` or `postgresql://…` (psycopg is used whichever driver is named).
+        begins: Whether the engine emits BEGIN itself on SQLite. The jobs engine does not: DBOS does its own.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+        return create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=30, pool_timeout=10)
+    engine = create_engine(parsed, module=sqlite_driver(), pool_size=10, max_overflow=30, pool_timeout=10)
+    if begins:
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine, "connect", _configure_jobs_sqlite)
+    return engine
+
+
+def _configure_jobs_sqlite(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One database: its engine and its two kinds of transaction."""
+
+    engine: Engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that only reads; it never waits for a writer on SQLite.
+
+        Raises:
+            DatabaseUnavailable: The database does not answer.
+        """
+        options = {"bugflow_writes": False} if self.is_sqlite else {"postgresql_readonly": True}
+        with _translated(), _sessions(self.engine.execution_options(**options))() as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction that may write: commits at the end of the block, rolls back on any error.
+
+        It begins with the first statement, so what runs before that holds no lock.
+
+        Raises:
+            DatabaseUnavailable: The database does not answer, is read-only or full; nothing was saved.
+        """
+        with _translated(), _sessions(self.engine)() as session, session.begin():
+            yield session
+
+
+def _sessions(engine: Engine) -> sessionmaker[Session]:
+    return sessionmaker(engine, expire_on_commit=False)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        raise DatabaseUnavailable from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise DatabaseUnavailable from error
+        raise

@@ -1,0 +1,138 @@
+"""What is asked of the database in more than one place: keyset pages, full-text search, insert-or-ignore."""
+
+import base64
+import json
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Select, and_, column, func, insert, literal_column, or_, select, table, text, true
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from bugflow.db.tables import Base, Bug
+from bugflow.errors import InvalidCursor
+
+Row = TypeVar("Row")
+Tag = TypeVar("Tag", bound=Base)
+
+
+def page_of(
+    session: Session,
+    query: Select[Row],
+    *,
+    key: InstrumentedAttribute[Any] | None,
+    identity: InstrumentedAttribute[int],
+    sort: str,
+    cursor: str | None,
+    limit: int,
+) -> tuple[Sequence[Row], str | None]:
+    """One page of a query, by keyset: rows added or removed meanwhile neither repeat nor hide others.
+
+    Args:
+        key: The column sorted by; None sorts by `identity` alone.
+        sort: Name of the order, `-` in front for descending; a cursor is good for the order it was made in only.
+
+    Returns:
+        The rows, and the cursor of the next page or None at the end.
+
+    Raises:
+        InvalidCursor: The cursor was not made by this order.
+    """
+    descending = sort.startswith("-")
+    if cursor is not None:
+        value, last_id = _read_cursor(cursor, sort, type(None) if key is None else key.type.python_type)
+        query = query.where(_beyond(key, identity, value, last_id, descending=descending))
+    order = [identity] if key is None else [key, identity]
+    query = query.order_by(*(c.desc() if descending else c.asc() for c in order)).limit(limit + 1)
+    rows = session.scalars(query).unique().all()
+    if len(rows) <= limit:
+        return rows, None
+    last = rows[limit - 1]
+    value = None if key is None else getattr(last, key.key)
+    return rows[:limit], _write_cursor(sort, value, getattr(last, identity.key))
+
+
+def _beyond(
+    key: InstrumentedAttribute[Any] | None,
+    identity: InstrumentedAttribute[int],
+    value: Any,
+    last_id: int,
+    *,
+    descending: bool,
+) -> ColumnElement[bool]:
+    after_id = identity < last_id if descending else identity > last_id
+    if key is None:
+        return after_id
+    after_key = key < value if descending else key > value
+    at_or_after = key <= value if descending else key >= value
+    return and_(at_or_after, or_(after_key, after_id))  # the first condition is what an index can use
+
+
+def _write_cursor(sort: str, value: Any, last_id: int) -> str:
+    shown = {"t": value.isoformat()} if isinstance(value, datetime) else value
+    return base64.urlsafe_b64encode(json.dumps([sort, shown, last_id]).encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str, sort: str, kind: type) -> tuple[Any, int]:
+    try:
+        made_for, value, last_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if isinstance(value, dict):
+            value = datetime.fromisoformat(value["t"])
+        numbers = [last_id, value] if isinstance(value, int) else [last_id]
+        sound = (
+            made_for == sort
+            and isinstance(value, kind)
+            and not (isinstance(value, datetime) and value.tzinfo is None)
+            and all(isinstance(number, int) and abs(number) < 2**63 for number in numbers)
+        )
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
+        raise InvalidCursor from error
+    if not sound:
+        raise InvalidCursor
+    return value, last_id
+
+
+_WORD = re.compile(r"\w+")
+MAX_SEARCH_WORDS = 16
+
+
+def matches(session: Session, words: str) -> ColumnElement[bool]:
+    """Bugs in whose title or description all words occur, the last one perhaps unfinished; without a word, all."""
+    found = _WORD.findall(words)[:MAX_SEARCH_WORDS]
+    if not found:
+        return true()
+    if session.get_bind().dialect.name == "sqlite":
+        expression = " ".join(f'"{word}"' for word in found) + "*"
+        search = table("bug_search", column("rowid"))
+        return Bug.id.in_(select(search.c.rowid).where(text("bug_search MATCH :words").bindparams(words=expression)))
+    expression = " & ".join(f"'{word}'" for word in found) + ":*"
+    simple: ColumnElement[str] = literal_column("'simple'::regconfig")
+    vector = func.to_tsvector(simple, Bug.title + literal_column("' '") + Bug.description)
+    return vector.op("@@")(func.to_tsquery(simple, expression))
+
+
+def insert_new(session: Session, target: type[Base], values: dict[str, Any]) -> bool:
+    """Insert a row unless its key exists already; a concurrent insert of the same key is waited for.
+
+    Returns:
+        Whether the row was inserted.
+    """
+    dialect = session.get_bind().dialect.name
+    statement = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(target.__table__)  # type: ignore[arg-type]  # a Table
+    # Not the row count, which psycopg does not know for inserts.
+    returned = statement.values(**values).on_conflict_do_nothing().returning(literal_column("1"))
+    return session.execute(returned).first() is not None
+
+
+def insert_many(session: Session, target: type[Base], rows: list[dict[str, Any]]) -> None:
+    if rows:
+        session.execute(insert(target), rows)
+
+
+def find_by_name(session: Session, target: type[Tag], name: str) -> Tag | None:
+    """A team or project by its name, whatever the case: "webapp" and "WebApp" are one."""
+    names = target.name  # type: ignore[attr-defined]  # teams and projects have one
+    exact = session.scalar(select(target).where(names == name))
+    return exact or session.scalar(select(target).where(func.lower(names) == name.lower()))

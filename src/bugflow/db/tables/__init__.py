@@ -1,0 +1,32 @@
+"""All tables, one file a noun; importing this package fills the metadata."""
+
+from bugflow.db.base import Base
+from bugflow.db.tables.accounts import SignIn, User
+from bugflow.db.tables.attachments import Attachment
+from bugflow.db.tables.audit import AuditEntry, AuditHead
+from bugflow.db.tables.bugs import Bug, BugEvent, ImportedBug
+from bugflow.db.tables.comments import Comment
+from bugflow.db.tables.feedback import Feedback
+from bugflow.db.tables.idempotency import IdempotencyKey
+from bugflow.db.tables.notifications import Notification
+from bugflow.db.tables.predictions import PredictionRow
+from bugflow.db.tables.teams import Project, Team
+
+__all__ = [
+    "Attachment",
+    "AuditEntry",
+    "AuditHead",
+    "Base",
+    "Bug",
+    "BugEvent",
+    "Comment",
+    "Feedback",
+    "IdempotencyKey",
+    "ImportedBug",
+    "Notification",
+    "PredictionRow",
+    "Project",
+    "SignIn",
+    "Team",
+    "User",
+]

@@ -1,0 +1,1 @@
+"""Plain Python: what things are and what may happen to them."""

@@ -1,0 +1,97 @@
+"""The composition root: everything that a use case is handed, built once at the edge."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+from pwdlib.hashers.bcrypt import BcryptHasher
+
+from bugflow.config import Settings
+from bugflow.db import migrations
+from bugflow.db.engine import Database, make_engine
+from bugflow.errors import DatabaseOutdated, InvalidSettings
+from bugflow.ml.predictor import Assessor, load_predictor
+from bugflow.services.bugs.reporting import TriagePolicy
+from bugflow.services.sign_ins import Tokens
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """One installation. A second tenant is a second Runtime: its own database, its own models."""
+
+    settings: Settings
+    database: Database
+    predictor: Assessor
+    tokens: Tokens
+    clock: Clock
+
+    @property
+    def policy(self) -> TriagePolicy:
+        return TriagePolicy(machine_sets_critical=self.settings.machine_sets_critical)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def make_passwords() -> PasswordHash:
+    """Argon2id for new passwords (pwdlib's defaults, RFC 9106's second choice); bcrypt is verified and upgraded."""
+    return PasswordHash((Argon2Hasher(), BcryptHasher()))
+
+
+def make_tokens(settings: Settings, passwords: PasswordHash) -> Tokens:
+    return Tokens(
+        key=settings.signing_key(),
+        access_seconds=settings.access_token_minutes * 60,
+        refresh_seconds=settings.refresh_token_days * 86_400,
+        passwords=passwords,
+        dummy_hash=passwords.hash("nobody has this password"),
+    )
+
+
+def open_database(settings: Settings) -> Database:
+    """Connect; the SQLite file's folder is made where it is missing.
+
+    Raises:
+        InvalidSettings: The folder cannot be made.
+    """
+    if settings.is_sqlite:
+        try:
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InvalidSettings(reason=f"{settings.data_dir} cannot be made ({error.strerror}).") from error
+    return Database(make_engine(settings.database))
+
+
+def check_schema(database: Database) -> None:
+    """Let pass a database that this version understands.
+
+    Raises:
+        DatabaseOutdated: It must be migrated first.
+    """
+    current, head = migrations.current_revision(database.engine), migrations.head_revision()
+    if current != head:
+        raise DatabaseOutdated(current=current or "none (empty)", head=head)
+
+
+def build_runtime(settings: Settings) -> Runtime:
+    """Connect, load the models, be ready.
+
+    Raises:
+        DatabaseOutdated: The database must be migrated first.
+        DatabaseUnavailable: It does not answer.
+        InvalidSettings: The data folder or the secret cannot be used.
+    """
+    database = open_database(settings)
+    check_schema(database)
+    return Runtime(
+        settings=settings,
+        database=database,
+        predictor=load_predictor(settings.models_dir),
+        tokens=make_tokens(settings, make_passwords()),
+        clock=utc_now,
+    )

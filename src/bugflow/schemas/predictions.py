@@ -1,0 +1,102 @@
+"""What the machine says, on the wire."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from bugflow.domain.bugs import MAX_DESCRIPTION_CHARACTERS, MAX_TITLE_CHARACTERS, Status
+from bugflow.domain.predictions import Decision, Severity, Source, Task
+from bugflow.schemas.base import Body, Moment, Name, NotBlank, Read, Storable
+
+Description = Annotated[str, Field(min_length=1, max_length=MAX_DESCRIPTION_CHARACTERS), Storable, NotBlank]
+Title = Annotated[str, Field(min_length=1, max_length=MAX_TITLE_CHARACTERS), Storable, NotBlank]
+
+
+class PredictRequest(Body):
+    description: Description
+    project: Name | None = None
+    title: Title | None = None
+
+
+class LabelProbability(Read):
+    label: str
+    probability: float
+
+
+class PredictionRead(Read):
+    """One predicted field.
+
+    Attributes:
+        confidence: Calibrated probability of `label`.
+        top: The three most probable labels.
+    """
+
+    label: str
+    confidence: float
+    decision: Decision
+    probabilities: dict[str, float]
+    top: list[LabelProbability]
+    source: Source
+    model_version: str
+
+
+class DuplicateRead(Read):
+    bug_id: int
+    title: str
+    status: Status
+    probability: float
+    similarity: float
+    evidence: list[str]
+    likely: bool
+
+
+class ContributionRead(Read):
+    """What one cue adds to the label's score, in logits."""
+
+    cue: str
+    weight: float
+
+
+class ExplanationRead(Read):
+    """`intercept` plus all contributions (shown and the `hidden_weight` of those that are not) is `score`."""
+
+    task: Task
+    label: str
+    score: float
+    intercept: float
+    contributions: list[ContributionRead]
+    n_hidden: int
+    hidden_weight: float
+    counterfactual: str | None
+    notes: list[str]
+
+
+class Predictions(Read):
+    severity: PredictionRead
+    team: PredictionRead
+
+
+class PredictResponse(Read):
+    """The answer to `POST /predict`: the two labels of the requirements document, and why."""
+
+    severity: Severity
+    team: str
+    predictions: Predictions
+    duplicates: list[DuplicateRead]
+    model_version: str
+    source: Source
+    took_ms: float
+    explanation: list[ExplanationRead] | None = None
+
+
+class StoredPrediction(Read):
+    """A prediction as it was made when the bug was filed."""
+
+    task: Task
+    label: str
+    confidence: float
+    decision: Decision
+    probabilities: dict[str, float]
+    source: Source
+    model_version: str
+    created_at: Moment

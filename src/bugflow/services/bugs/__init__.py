@@ -1,0 +1,1 @@
+"""Bugs: reading, reporting, changing them."""

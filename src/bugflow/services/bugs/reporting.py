@@ -1,0 +1,158 @@
+"""Reporting a bug."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from bugflow.db.queries import insert_new
+from bugflow.db.tables import Bug, BugEvent, IdempotencyKey, PredictionRow
+from bugflow.domain.accounts import Actor
+from bugflow.domain.audit import AuditAction
+from bugflow.domain.bugs import EventKind, SetBy, Status, title_of
+from bugflow.domain.predictions import Assessment, BugText, Task
+from bugflow.errors import IdempotencyKeyReused
+from bugflow.ml.predictor import Assessor
+from bugflow.schemas.bugs import BugCreate, BugReported
+from bugflow.services import audit, feedback, notifications, predictions, teams
+from bugflow.services.bugs import reading
+
+
+@dataclass(frozen=True, slots=True)
+class TriagePolicy:
+    """What the PM allows the machine.
+
+    Attributes:
+        machine_sets_critical: Else it sets `high` and asks a person.
+    """
+
+    machine_sets_critical: bool = False
+
+
+def report_bug(
+    session: Session,
+    predictor: Assessor,
+    *,
+    actor: Actor,
+    body: BugCreate,
+    team_names: Sequence[str],
+    policy: TriagePolicy,
+    now: datetime,
+    idempotency_key: str | None = None,
+) -> BugReported:
+    """Save a report, triaged: what the reporter left out is predicted, what they chose otherwise is an override.
+
+    The prediction is made before the first statement, so that no lock waits for a model.
+
+    Raises:
+        UnknownReference: The team or assignee does not exist or is not active, or the project was retired.
+        IdempotencyKeyReused: The key belongs to another report.
+    """
+    title = (body.title or title_of(body.description)).strip()
+    assessment = predictor.assess([BugText(title, body.description, body.project)], teams=team_names)[0]
+
+    if idempotency_key is not None:
+        earlier = _claim_key(session, actor, idempotency_key, body, now=now)
+        if earlier is not None:
+            return _reported(reading.get_bug(session, earlier), assessment)
+    bug = _new_bug(session, actor=actor, body=body, title=title, assessment=assessment, policy=policy, now=now)
+    session.add(bug)
+    session.flush()
+    _keep_predictions(session, bug, assessment, actor=actor, now=now)
+    session.add(BugEvent(bug_id=bug.id, kind=EventKind.REPORTED, actor_id=actor.id, created_at=now))
+    notifications.notify_report(session, bug, actor_id=actor.id, now=now)
+    if idempotency_key is not None:
+        session.execute(
+            update(IdempotencyKey)
+            .where(IdempotencyKey.user_id == actor.id, IdempotencyKey.key == idempotency_key)
+            .values(bug_id=bug.id)
+        )
+    audit.record(
+        session,
+        AuditAction.BUG_REPORTED,
+        actor_id=actor.id,
+        subject=f"bug:{bug.id}",
+        now=now,
+        severity=bug.severity.value,
+        team=bug.team.name,
+        source=assessment.source.value,
+    )
+    return _reported(bug, assessment)
+
+
+def _new_bug(
+    session: Session,
+    *,
+    actor: Actor,
+    body: BugCreate,
+    title: str,
+    assessment: Assessment,
+    policy: TriagePolicy,
+    now: datetime,
+) -> Bug:
+    guess = predictions.working_severity(assessment.severity, machine_sets_critical=policy.machine_sets_critical)
+    severity = body.severity or guess
+    team = teams.get_team(session, body.team if body.team is not None else assessment.team.label)
+    unsure = (body.severity is None and predictions.is_unsure(assessment.severity, severity)) or (
+        body.team is None and predictions.is_unsure(assessment.team, team.name)
+    )
+    return Bug(
+        title=title,
+        description=body.description,
+        project=teams.get_or_create_project(session, body.project, now=now),
+        status=Status.OPEN,
+        severity=severity,
+        severity_rank=severity.rank,
+        severity_set_by=SetBy.MACHINE if body.severity is None else SetBy.PERSON,
+        team=team,
+        team_set_by=SetBy.MACHINE if body.team is None else SetBy.PERSON,
+        needs_review=unsure,
+        reporter_id=actor.id,
+        assigned_to_id=reading.find_assignee(session, body.assigned_to_id),
+        created_at=now,
+        updated_at=now,
+        version=1,
+    )
+
+
+def _keep_predictions(session: Session, bug: Bug, assessment: Assessment, *, actor: Actor, now: datetime) -> None:
+    rows = [PredictionRow(**predictions.row_of(p, bug_id=bug.id, now=now)) for p in assessment.predictions]
+    session.add_all(rows)
+    session.flush()
+    for row in rows:
+        label, set_by = (
+            (bug.severity.value, bug.severity_set_by) if row.task is Task.SEVERITY else (bug.team.name, bug.team_set_by)
+        )
+        if set_by is SetBy.PERSON and label != row.label:
+            feedback.record_override(session, bug, row, label, actor=actor, now=now)
+
+
+def _claim_key(session: Session, actor: Actor, key: str, body: BugCreate, *, now: datetime) -> int | None:
+    """The bug that this key already led to, or None when the key is now this request's."""
+    request_hash = hashlib.sha256(body.model_dump_json().encode()).hexdigest()
+    values = {"user_id": actor.id, "key": key, "request_hash": request_hash, "created_at": now}
+    if insert_new(session, IdempotencyKey, values):
+        return None
+    earlier = session.get_one(IdempotencyKey, (actor.id, key))
+    if earlier.request_hash != request_hash or earlier.bug_id is None:
+        raise IdempotencyKeyReused
+    return earlier.bug_id
+
+
+def _reported(bug: Bug, assessment: Assessment) -> BugReported:
+    return BugReported(
+        id=bug.id,
+        title=bug.title,
+        status=bug.status,
+        severity=bug.severity,
+        severity_set_by=bug.severity_set_by,
+        team=bug.team.name,
+        team_set_by=bug.team_set_by,
+        needs_review=bug.needs_review,
+        predictions=predictions.shown(assessment),
+        duplicates=predictions.shown_duplicates(assessment),
+        source=assessment.source,
+    )

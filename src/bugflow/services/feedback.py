@@ -1,0 +1,193 @@
+"""What people say about predictions: corrections, confirmations, the queue of those worth a look."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, joinedload
+
+from bugflow.db.queries import page_of
+from bugflow.db.tables import Bug, BugEvent, Feedback, PredictionRow
+from bugflow.domain.accounts import Actor
+from bugflow.domain.audit import AuditAction
+from bugflow.domain.bugs import EventKind, SetBy, Status
+from bugflow.domain.feedback import FeedbackKind, kind_of
+from bugflow.domain.notifications import NotificationKind
+from bugflow.domain.predictions import Severity, Task
+from bugflow.errors import AlreadySaid, UnknownLabel
+from bugflow.schemas.bugs import BugRead
+from bugflow.schemas.feedback import (
+    FeedbackCreate,
+    FeedbackGiven,
+    FeedbackPage,
+    FeedbackRead,
+    ReviewItem,
+    ReviewPage,
+)
+from bugflow.schemas.predictions import StoredPrediction
+from bugflow.services import audit, notifications, predictions, teams
+from bugflow.services.bugs import reading
+
+
+def give_feedback(session: Session, *, actor: Actor, body: FeedbackCreate, now: datetime) -> FeedbackGiven:
+    """Correct or confirm one predicted field of one bug.
+
+    Raises:
+        NotFound: There is no such bug.
+        UnknownLabel, UnknownReference: The task has no such label.
+        AlreadySaid: A person already said exactly this; nothing is recorded.
+    """
+    bug = reading.get_locked(session, body.bug_id)
+    row = apply_feedback(session, bug, body.task, body.label, actor=actor, reason=body.reason, now=now)
+    reading.touch(bug, now=now)
+    session.flush()
+    shown = session.scalars(select(Feedback).where(Feedback.id == row.id).options(joinedload(Feedback.actor))).one()
+    return FeedbackGiven(feedback=FeedbackRead.model_validate(shown), feedback_count=count_corrections(session))
+
+
+def apply_feedback(
+    session: Session, bug: Bug, task: Task, label: str, *, actor: Actor, reason: str | None, now: datetime
+) -> Feedback:
+    """Set a field to what a PM says, remember the words, write the history, tell the reporter.
+
+    Raises:
+        UnknownLabel, UnknownReference: The task has no such label.
+        AlreadySaid: A person already said exactly this; nothing is recorded.
+    """
+    prediction = session.scalar(
+        select(PredictionRow).where(PredictionRow.bug_id == bug.id, PredictionRow.task == task).limit(1)
+    )
+    old_label = bug.severity.value if task is Task.SEVERITY else bug.team.name
+    set_by = bug.severity_set_by if task is Task.SEVERITY else bug.team_set_by
+    if task is Task.SEVERITY:
+        label = _severity(label).value
+    else:
+        team = teams.get_team(session, label, field="team")
+        label = team.name
+    latest = _latest(session, bug.id, task)
+    if label == old_label and set_by is SetBy.PERSON and (latest is None or latest.label == label):
+        raise AlreadySaid(field=task.value, bug_id=bug.id, label=label)
+    if task is Task.SEVERITY:
+        bug.severity, bug.severity_rank, bug.severity_set_by = Severity(label), Severity(label).rank, SetBy.PERSON
+    else:
+        bug.team, bug.team_set_by = team, SetBy.PERSON
+    predicted = prediction.label if prediction else old_label
+    kind = kind_of(predicted=predicted, label=label)
+    row = Feedback(
+        bug_id=bug.id,
+        prediction_id=prediction.id if prediction else None,
+        task=task,
+        kind=kind,
+        predicted=predicted,
+        old_label=old_label,
+        label=label,
+        reason=reason,
+        actor_id=actor.id,
+        created_at=now,
+    )
+    session.add(row)
+    session.add(
+        BugEvent(
+            bug_id=bug.id,
+            kind=EventKind.CONFIRMED if kind is FeedbackKind.CONFIRMATION else EventKind.CORRECTED,
+            actor_id=actor.id,
+            field=task.value,
+            old_value=old_label,
+            new_value=label,
+            note=reason,
+            created_at=now,
+        )
+    )
+    bug.needs_review = _still_unsure(session, bug)
+    session.flush()
+    if kind is FeedbackKind.CORRECTION:
+        people = [bug.reporter_id, bug.assigned_to_id]
+        notifications.notify(
+            session, NotificationKind.CORRECTED, bug_id=bug.id, user_ids=people, actor_id=actor.id, now=now
+        )
+    audit.record(
+        session,
+        AuditAction.BUG_CORRECTED,
+        actor_id=actor.id,
+        subject=f"bug:{bug.id}",
+        now=now,
+        kind=kind.value,
+        task=task.value,
+        old=old_label,
+        new=label,
+    )
+    return row
+
+
+def record_override(
+    session: Session, bug: Bug, prediction: PredictionRow, label: str, *, actor: Actor, now: datetime
+) -> None:
+    """Remember that the reporter chose another label than the machine's: a weaker word than a PM's correction."""
+    session.add(
+        Feedback(
+            bug_id=bug.id,
+            prediction_id=prediction.id,
+            task=prediction.task,
+            kind=FeedbackKind.OVERRIDE,
+            predicted=prediction.label,
+            old_label=prediction.label,
+            label=label,
+            reason=None,
+            actor_id=actor.id,
+            created_at=now,
+        )
+    )
+
+
+def _severity(label: str) -> Severity:
+    try:
+        return Severity(label.strip().lower())
+    except ValueError:
+        raise UnknownLabel(field="severity", label=label, labels=", ".join(Severity)) from None
+
+
+def _latest(session: Session, bug_id: int, task: Task) -> Feedback | None:
+    query = select(Feedback).where(Feedback.bug_id == bug_id, Feedback.task == task)
+    return session.scalar(query.order_by(Feedback.id.desc()).limit(1))
+
+
+def _still_unsure(session: Session, bug: Bug) -> bool:
+    """A bug leaves the review queue when a person has spoken on each field that the machine was unsure of."""
+    rows = predictions.predictions_of(session, [bug.id])[bug.id]
+    return any(
+        (bug.severity_set_by if row.task is Task.SEVERITY else bug.team_set_by) is SetBy.MACHINE
+        and predictions.was_unsure(row, bug.severity.value if row.task is Task.SEVERITY else bug.team.name)
+        for row in rows
+    )
+
+
+def count_corrections(session: Session) -> int:
+    """Corrections recorded so far."""
+    query = select(func.count()).select_from(Feedback).where(Feedback.kind == FeedbackKind.CORRECTION)
+    return session.scalar(query) or 0
+
+
+def list_feedback(
+    session: Session, *, bug_id: int | None, kind: FeedbackKind | None, cursor: str | None, limit: int
+) -> FeedbackPage:
+    """What people said, newest first."""
+    query = select(Feedback).options(joinedload(Feedback.actor))
+    if bug_id is not None:
+        query = query.where(Feedback.bug_id == bug_id)
+    if kind is not None:
+        query = query.where(Feedback.kind == kind)
+    rows, next_cursor = page_of(session, query, key=None, identity=Feedback.id, sort="-id", cursor=cursor, limit=limit)
+    return FeedbackPage(items=[FeedbackRead.model_validate(row) for row in rows], next_cursor=next_cursor)
+
+
+def list_review_queue(session: Session, *, cursor: str | None, limit: int) -> ReviewPage:
+    """Unresolved bugs with a value that the machine was not sure of and nobody has confirmed, newest first."""
+    query = reading.with_names().where(Bug.needs_review, Bug.status != Status.RESOLVED)
+    rows, next_cursor = page_of(session, query, key=None, identity=Bug.id, sort="-id", cursor=cursor, limit=limit)
+    said = predictions.predictions_of(session, [row.id for row in rows])
+    items = [ReviewItem(bug=BugRead.model_validate(row), predictions=_stored(said[row.id])) for row in rows]
+    return ReviewPage(items=items, next_cursor=next_cursor)
+
+
+def _stored(rows: Sequence[PredictionRow]) -> list[StoredPrediction]:
+    return [StoredPrediction.model_validate(row) for row in rows]

@@ -1,0 +1,136 @@
+"""What the machine says: asking it, keeping what it said, showing why."""
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from bugflow.db.tables import Bug, PredictionRow
+from bugflow.domain.bugs import title_of
+from bugflow.domain.predictions import Assessment, BugText, Decision, Explanation, Prediction, Severity, Task
+from bugflow.errors import NotFound
+from bugflow.ml.predictor import Assessor
+from bugflow.schemas.predictions import (
+    ContributionRead,
+    DuplicateRead,
+    ExplanationRead,
+    LabelProbability,
+    PredictionRead,
+    Predictions,
+    PredictRequest,
+    PredictResponse,
+)
+
+N_CONTRIBUTIONS = 20
+"""Cues shown of an explanation; what the others add up to is `hidden_weight`."""
+
+
+def predict(predictor: Assessor, *, body: PredictRequest, teams: Sequence[str], explain: bool) -> PredictResponse:
+    """Assess a text that is not reported (yet); nothing is saved, no transaction is open."""
+    started = time.perf_counter()
+    text = BugText(body.title or title_of(body.description), body.description, body.project)
+    assessment = predictor.assess([text], teams=teams)[0]
+    explanation = [explained(predictor, text, task, teams=teams) for task in Task] if explain else None
+    return PredictResponse(
+        severity=Severity(assessment.severity.label),
+        team=assessment.team.label,
+        predictions=shown(assessment),
+        duplicates=shown_duplicates(assessment),
+        model_version="+".join(dict.fromkeys(p.model_version for p in assessment.predictions)),
+        source=assessment.source,
+        took_ms=round((time.perf_counter() - started) * 1000, 2),
+        explanation=explanation,
+    )
+
+
+def explain_bug(session: Session, predictor: Assessor, bug_id: int, *, teams: Sequence[str]) -> list[ExplanationRead]:
+    """Why the present model would give a bug its severity and team.
+
+    Raises:
+        NotFound: There is no such bug.
+    """
+    bug = session.get(Bug, bug_id)
+    if bug is None:
+        raise NotFound(what="bug", key=bug_id)
+    text = BugText(bug.title, bug.description)
+    session.rollback()  # explaining takes longer than reading: let the connection go
+    return [explained(predictor, text, task, teams=teams) for task in Task]
+
+
+def explained(predictor: Assessor, text: BugText, task: Task, *, teams: Sequence[str]) -> ExplanationRead:
+    explanation: Explanation = predictor.explain(text, task, teams=teams)
+    ranked = sorted(explanation.contributions, key=lambda c: -abs(c.weight))
+    hidden = ranked[N_CONTRIBUTIONS:]
+    return ExplanationRead(
+        task=task,
+        label=explanation.label,
+        score=explanation.score,
+        intercept=explanation.intercept,
+        contributions=[ContributionRead(cue=c.cue, weight=c.weight) for c in ranked[:N_CONTRIBUTIONS]],
+        n_hidden=len(hidden),
+        hidden_weight=sum(c.weight for c in hidden),
+        counterfactual=explanation.counterfactual,
+        notes=list(explanation.notes),
+    )
+
+
+def shown(assessment: Assessment) -> Predictions:
+    return Predictions(severity=_shown(assessment.severity), team=_shown(assessment.team))
+
+
+def _shown(prediction: Prediction) -> PredictionRead:
+    return PredictionRead(
+        label=prediction.label,
+        confidence=prediction.confidence,
+        decision=prediction.decision,
+        probabilities=dict(prediction.probabilities),
+        top=[LabelProbability(label=label, probability=p) for label, p in prediction.top()],
+        source=prediction.source,
+        model_version=prediction.model_version,
+    )
+
+
+def shown_duplicates(assessment: Assessment) -> list[DuplicateRead]:
+    return [DuplicateRead.model_validate(candidate) for candidate in assessment.duplicates]
+
+
+def working_severity(prediction: Prediction, *, machine_sets_critical: bool) -> Severity:
+    """The severity the machine sets: `critical` only where the PM allows it, else `high`, to be confirmed."""
+    severity = Severity(prediction.label)
+    return Severity.HIGH if severity is Severity.CRITICAL and not machine_sets_critical else severity
+
+
+def is_unsure(prediction: Prediction, value: str) -> bool:
+    """Whether a person should look at a value that the machine set."""
+    return prediction.decision is not Decision.AUTO or prediction.label != value
+
+
+def row_of(prediction: Prediction, *, bug_id: int, now: datetime) -> dict[str, object]:
+    """The values of the row that keeps a prediction."""
+    return {
+        "bug_id": bug_id,
+        "task": prediction.task,
+        "label": prediction.label,
+        "confidence": prediction.confidence,
+        "probabilities": {label: round(p, 6) for label, p in prediction.probabilities.items()},
+        "decision": prediction.decision,
+        "source": prediction.source,
+        "model_version": prediction.model_version,
+        "created_at": now,
+    }
+
+
+def predictions_of(session: Session, bug_ids: Sequence[int]) -> dict[int, list[PredictionRow]]:
+    """What was said about each bug when it was filed: severity first, then team."""
+    rows = session.scalars(select(PredictionRow).where(PredictionRow.bug_id.in_(bug_ids)).order_by(PredictionRow.id))
+    found: dict[int, list[PredictionRow]] = {bug_id: [] for bug_id in bug_ids}
+    for row in rows:
+        found[row.bug_id].append(row)
+    return found
+
+
+def was_unsure(row: PredictionRow, value: str) -> bool:
+    """`is_unsure` of a prediction that was kept."""
+    return row.decision is not Decision.AUTO or row.label != value

@@ -1,0 +1,1 @@
+"""Durable jobs: workflows by DBOS in the app's own database."""

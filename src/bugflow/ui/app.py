@@ -1,0 +1,93 @@
+"""The Streamlit script: who is here, which pages they have."""
+
+import contextlib
+from pathlib import Path
+
+import streamlit as st
+
+from bugflow.domain.accounts import Role
+from bugflow.errors import BugFlowError
+from bugflow.schemas.accounts import Me
+from bugflow.ui import look, trouble
+from bugflow.ui.components.theme import apply_theme
+from bugflow.ui.format import ROLE_NAMES
+from bugflow.ui.session import SESSIONS, Session, find_current
+
+HERE = Path(__file__).parent
+HOME = {Role.TESTER: "pages/report.py", Role.DEVELOPER: "pages/bugs.py", Role.PM: "pages/dashboard.py"}
+
+
+def _page(name: str, title: str, icon: str, *, url: str = "", hidden: bool = False, default: bool = False) -> st.Page:
+    return st.Page(
+        f"pages/{name}.py",
+        title=title,
+        icon=f":material/{icon}:",
+        url_path=url or name,
+        visibility="hidden" if hidden else "visible",
+        default=default,
+    )
+
+
+def pages_for(me: Me) -> dict[str, list[st.Page]]:
+    """The pages a person has, by section. The API decides what they may do; this only spares them closed doors."""
+    work = [
+        _page("home", "Home", "home", hidden=True, default=True),
+        _page("report", "Report", "edit_square"),
+        _page("bugs", "My bugs", "bug_report"),
+        _page("bug", "Bug", "bug_report", hidden=True),
+    ]
+    insight: list[st.Page] = []
+    if me.role is not Role.TESTER:
+        work += [_page("board", "Board", "view_kanban"), _page("dashboard", "Dashboard", "speed")]
+    if me.role is Role.PM:
+        insight = [_page("review", "Review", "rule"), _page("analytics", "Analytics", "monitoring")]
+    account = [_page("notifications", "Notifications", "notifications"), _page("settings", "Settings", "settings")]
+    if me.role is Role.PM:
+        account.append(_page("admin", "Admin", "admin_panel_settings"))
+    sections = {"Work": work, "Learn": insight, "Account": account}
+    return {name: pages for name, pages in sections.items() if pages}
+
+
+def sign_out(session: Session) -> None:
+    """End the session here and at the API, in every tab."""
+    SESSIONS.close(session.id)
+    with contextlib.suppress(BugFlowError):  # signed out here, whatever the API says; its token soon expires
+        session.client.sign_out()
+
+
+def sidebar(session: Session, me: Me) -> None:
+    with st.sidebar, st.container(key="me"):
+        team = f"{ROLE_NAMES[me.role]} \N{MIDDLE DOT} {me.team}" if me.team else ROLE_NAMES[me.role]
+        look.show(look.person(me.display_name, team))
+        if me.n_unread:
+            st.page_link(
+                "pages/notifications.py", label=f"Unread: {me.n_unread}", icon=":material/notifications_unread:"
+            )
+        st.button("Sign out", icon=":material/logout:", width="stretch", on_click=sign_out, args=(session,))
+
+
+def main() -> None:
+    st.set_page_config(page_title="BugFlow", page_icon=HERE / "icon.png", layout="wide")
+    st.html(look.STYLE)
+    session = find_current()
+    if session is None:
+        trouble.end_session()
+        return
+    try:
+        me = session.me
+    except BugFlowError as error:
+        if trouble.is_ended(error):
+            trouble.end_session()
+        else:
+            trouble.show(error)
+        return
+    st.session_state["home"] = HOME[me.role]
+    st.logo(HERE / "logo.svg", size="large", icon_image=HERE / "icon.png")
+    apply_theme(me.preferences.theme)
+    page = st.navigation(pages_for(me))
+    sidebar(session, me)
+    trouble.show_toasts()
+    page.run()
+
+
+main()

@@ -1,0 +1,134 @@
+"""The figures of the analytics page; the document's neon palette lives here and in the severity colours."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.colors import sample_colorscale
+
+from bugflow.domain.predictions import Severity
+from bugflow.schemas.stats import Acceptance, FeedbackWeek, SeverityCount, TeamLoad, TrendDay
+from bugflow.ui.format import TASK_NAMES, label_name
+
+SEVERITY_COLORS = {"critical": "#ff1744", "high": "#ff9100", "medium": "#ffc400", "low": "#1de9b6"}
+FUCHSIA = "#e040fb"
+CONFIG: dict[str, Any] = {"displayModeBar": False, "responsive": True}
+
+
+def _ink(theme: str) -> tuple[str, str]:
+    return ("#e8eaf2", "rgba(232,234,242,.16)") if theme == "dark" else ("#1b2233", "rgba(27,34,51,.12)")
+
+
+def _framed(figure: go.Figure, theme: str, *, height: int = 320) -> go.Figure:
+    ink, line = _ink(theme)
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 16, "t": 12, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": ink, "size": 14, "family": "system-ui, sans-serif"},
+        legend={"orientation": "h", "y": -0.18, "x": 0, "font": {"color": ink}},
+        hoverlabel={"font": {"size": 14}},
+    )
+    figure.update_xaxes(gridcolor=line, zerolinecolor=line, automargin=True)
+    figure.update_yaxes(gridcolor=line, zerolinecolor=line, automargin=True, rangemode="tozero")
+    return figure
+
+
+def severity_donut(counts: Sequence[SeverityCount], *, theme: str) -> go.Figure:
+    shown = [one for one in sorted(counts, key=lambda one: -Severity(one.severity).rank) if one.n_total]
+    ink, _ = _ink(theme)
+    figure = go.Figure(
+        go.Pie(
+            labels=[label_name(one.severity) for one in shown],
+            values=[one.n_total for one in shown],
+            hole=0.62,
+            sort=False,
+            direction="clockwise",
+            marker={"colors": [SEVERITY_COLORS.get(one.severity, "#9aa0b4") for one in shown]},
+            textinfo="label+value",
+            textposition="outside",
+            textfont={"color": ink},
+            hovertemplate="%{label}: %{value} (%{percent})<extra></extra>",
+        )
+    )
+    figure.add_annotation(text=str(sum(one.n_total for one in shown)), showarrow=False, font={"size": 30, "color": ink})
+    _framed(figure, theme)
+    return figure.update_layout(showlegend=False, margin={"l": 70, "r": 70, "t": 30, "b": 30})
+
+
+def team_bars(loads: Sequence[TeamLoad], *, theme: str) -> go.Figure:
+    ranked = sorted(loads, key=lambda one: one.n_open + one.n_in_progress)
+    totals = [one.n_open + one.n_in_progress for one in ranked]
+    most = max(totals, default=0) or 1
+    colors = sample_colorscale("Plasma", [0.15 + 0.65 * total / most for total in totals]) if totals else []
+    figure = go.Figure(
+        go.Bar(
+            x=totals,
+            y=[one.team for one in ranked],
+            orientation="h",
+            marker={"color": colors, "cornerradius": 6},
+            text=totals,
+            textposition="outside",
+            cliponaxis=False,
+            customdata=[(one.n_open, one.n_in_progress, one.n_critical_open) for one in ranked],
+            hovertemplate="%{y}<br>Open: %{customdata[0]}<br>In progress: %{customdata[1]}"
+            "<br>Critical: %{customdata[2]}<extra></extra>",
+        )
+    )
+    return _framed(figure, theme).update_xaxes(tickformat=",d", nticks=6, range=[0, most * 1.15])
+
+
+def feedback_area(weeks: Sequence[FeedbackWeek], *, theme: str) -> go.Figure:
+    days = [one.week for one in weeks]
+    figure = go.Figure(
+        go.Scatter(
+            x=days,
+            y=[one.n_corrections_total for one in weeks],
+            name="Corrections so far",
+            mode="lines+markers" if len(days) < 20 else "lines",
+            line={"shape": "spline", "color": FUCHSIA, "width": 3, "smoothing": 0.8},
+            fill="tozeroy",
+            fillcolor="rgba(224,64,251,.22)",
+        )
+    )
+    figure.add_bar(
+        x=days,
+        y=[one.n_confirmations for one in weeks],
+        name="Confirmations in the week",
+        marker={"color": "#00b8d4"},
+        opacity=0.65,
+    )
+    return _framed(figure, theme)
+
+
+def trend_lines(days: Sequence[TrendDay], *, theme: str) -> go.Figure:
+    figure = go.Figure()
+    lines = [
+        ("Not resolved", "n_open", "#7c4dff"),
+        ("Reported", "n_reported", "#ff4081"),
+        ("Resolved", "n_resolved", "#00c853"),
+    ]
+    for name, field, color in lines:
+        figure.add_scatter(
+            x=[one.day for one in days],
+            y=[getattr(one, field) for one in days],
+            name=name,
+            mode="lines",
+            line={"color": color, "width": 2.5},
+        )
+    return _framed(figure, theme)
+
+
+def acceptance_bars(rows: Sequence[Acceptance], *, theme: str) -> go.Figure:
+    names = [f"{TASK_NAMES[one.task]}<br>{one.model_version}" for one in rows]
+    figure = go.Figure()
+    for name, field, color in (
+        ("Kept", "acceptance", "#00c853"),
+        ("Coverage", "coverage", "#7c4dff"),
+        ("Precision", "precision", "#00b8d4"),
+    ):
+        figure.add_bar(
+            x=names, y=[getattr(one, field) for one in rows], name=name, marker={"color": color, "cornerradius": 4}
+        )
+    return _framed(figure, theme).update_yaxes(tickformat=".0%", range=[0, 1.02]).update_layout(barmode="group")

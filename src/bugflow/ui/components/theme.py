@@ -1,0 +1,30 @@
+"""Applies the theme a person chose to Streamlit, which keeps its own choice in the browser, page by page."""
+
+from typing import Literal
+
+import streamlit as st
+
+PATHS = (
+    "/", "/report", "/bugs", "/bug", "/board", "/dashboard", "/review", "/analytics", "/notifications", "/settings",
+    "/admin",
+)  # fmt: skip
+
+_SCRIPT = """
+export default function ({ data }) {
+  try {
+    // Where and what Streamlit 1.67 keeps: "stActiveTheme-<path>-v2" is "Light", "Dark" or "System".
+    const wanted = { light: "Light", dark: "Dark", system: "System" }[data.theme];
+    const applied = localStorage.getItem("bugflow-theme") ?? "System";
+    if (!wanted || wanted === applied) return;
+    localStorage.setItem("bugflow-theme", wanted);
+    for (const path of data.paths) localStorage.setItem(`stActiveTheme-${path}-v2`, JSON.stringify(wanted));
+    if (localStorage.getItem("bugflow-theme") === wanted) window.location.reload();
+  } catch { /* a browser that keeps nothing follows the system */ }
+}
+"""
+
+
+def apply_theme(theme: Literal["light", "dark", "system"]) -> None:
+    data = {"theme": theme, "paths": PATHS}
+    with st.sidebar:
+        st.components.v2.component("bugflow_theme", js=_SCRIPT)(key="theme", data=data, height=1)

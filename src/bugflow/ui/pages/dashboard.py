@@ -1,0 +1,102 @@
+"""The dashboard: how things stand, and what needs me."""
+
+from html import escape
+
+import streamlit as st
+
+from bugflow.domain.accounts import Role
+from bugflow.domain.bugs import Status
+from bugflow.domain.predictions import Severity
+from bugflow.schemas.bugs import BugFilter
+from bugflow.schemas.stats import Overview, SeverityCount, TeamLoad
+from bugflow.ui import look, trouble
+from bugflow.ui.format import hours_text, percent
+from bugflow.ui.session import Session, current
+
+KEEP_SECONDS = 20.0
+
+
+def show_totals(overview: Overview) -> None:
+    tiles: list[tuple[str, int | str, str]] = [
+        ("Open", overview.n_open, "Reported, nobody works on it yet"),
+        ("In progress", overview.n_in_progress, "Somebody works on it"),
+        ("Critical, not resolved", overview.n_critical_open, "Open or in progress"),
+        ("Nobody assigned", overview.n_unassigned, "Not resolved and without a person"),
+        ("Reported, last 7 days", overview.n_reported_last_7_days, ""),
+        ("Resolved, last 7 days", overview.n_resolved_last_7_days, ""),
+        (
+            "Median time to triage",
+            hours_text(overview.median_hours_to_triage),
+            "To a person's first word, move or assignment; 90 days",
+        ),
+        ("Predictions kept", percent(overview.acceptance), "Share of predictions that nobody corrected; 90 days"),
+    ]
+    with st.container(horizontal=True):
+        for name, value, about in tiles:
+            st.metric(name, value, help=about or None, border=True, width=210)
+
+
+def show_severities(counts: list[SeverityCount]) -> None:
+    total = max((one.n_open + one.n_in_progress for one in counts), default=0) or 1
+    rows = "".join(
+        f'<li class="bf-load"><span>{look.severity_badge(one.severity)}</span>'
+        f'<b class="bf-bar-{escape(one.severity)}" style="--share:{(one.n_open + one.n_in_progress) / total:.3f}"'
+        f' aria-hidden="true"></b><span>{one.n_open + one.n_in_progress}</span></li>'
+        for one in sorted(counts, key=lambda one: -Severity(one.severity).rank)
+    )
+    look.show(f'<ol class="bf-bars">{rows}</ol>')
+
+
+def show_teams(loads: list[TeamLoad]) -> None:
+    total = max((one.n_open + one.n_in_progress for one in loads), default=0) or 1
+    rows = "".join(
+        f'<li class="bf-load"><span>{look.team_chip(one.team)}</span>'
+        f'<b style="--share:{(one.n_open + one.n_in_progress) / total:.3f}" aria-hidden="true"></b>'
+        f"<span>{one.n_open + one.n_in_progress}</span></li>"
+        for one in loads
+    )
+    look.show(f'<ol class="bf-bars">{rows}</ol>')
+
+
+def show_mine(session: Session, overview: Overview) -> None:
+    me = session.me
+    if me.role is Role.PM and overview.n_needs_review:
+        st.page_link("pages/review.py", label=f"To review: {overview.n_needs_review}", icon=":material/rule:")
+    if me.n_unread:
+        st.page_link("pages/notifications.py", label=f"Unread: {me.n_unread}", icon=":material/notifications_unread:")
+    wanted = BugFilter(assigned_to="me", status=[Status.OPEN, Status.IN_PROGRESS], sort="-severity", limit=8)
+    mine = session.keep("mine", lambda: session.client.list_bugs(wanted), seconds=KEEP_SECONDS).items
+    if not mine:
+        look.empty("Nothing is waiting for you", "Bugs that are assigned to you show here, most severe first.")
+        return
+    with st.container(key="bugs", gap="small"):
+        for bug in mine:
+            with st.container(border=True):
+                st.page_link("pages/bug.py", label=trouble.plain(bug.title), query_params={"id": str(bug.id)})
+                look.show(look.bug_line(bug))
+
+
+@trouble.guarded
+def page() -> None:
+    session = current()
+    look.heading("Dashboard")
+    overview = session.keep("overview", session.client.get_overview, seconds=KEEP_SECONDS)
+    if not overview.n_bugs:
+        look.empty("No bugs yet", "Figures appear with the first report.")
+        st.page_link("pages/report.py", label="Report a bug", icon=":material/edit_square:")
+        return
+    show_totals(overview)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        look.show('<h2 class="bf-sub">What needs me</h2>')
+        show_mine(session, overview)
+    with right:
+        with st.container(border=True):
+            look.show('<h2 class="bf-sub">Not resolved, by severity</h2>')
+            show_severities(session.keep("severities", session.client.count_severities, seconds=KEEP_SECONDS))
+        with st.container(border=True):
+            look.show('<h2 class="bf-sub">Not resolved, by team</h2>')
+            show_teams(session.keep("loads", session.client.list_team_loads, seconds=KEEP_SECONDS))
+
+
+page()

@@ -1,0 +1,177 @@
+"""What the machine said about a bug, why, and a person's word on it."""
+
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+from bugflow.domain.bugs import SetBy, Status
+from bugflow.domain.predictions import Decision, Severity, Source, Task
+from bugflow.errors import BugFlowError
+from bugflow.schemas.bugs import BugDetail, BugPatch, BugRead, BugUpdate
+from bugflow.schemas.feedback import FeedbackCreate
+from bugflow.schemas.predictions import (
+    DuplicateRead,
+    ExplanationRead,
+    LabelProbability,
+    PredictionRead,
+    StoredPrediction,
+)
+from bugflow.ui import look, trouble
+from bugflow.ui.format import (
+    DECISION_NAMES,
+    MOVE_ICONS,
+    MOVE_NAMES,
+    STATUS_NAMES,
+    TASK_NAMES,
+    label_name,
+    percent,
+    shares,
+    sureness,
+)
+from bugflow.ui.session import Session
+
+RETRAIN_AFTER = 50
+"""The default of BUGFLOW_RETRAIN_AFTER_CORRECTIONS; the dashboard shows the installation's own."""
+
+
+def top_of(prediction: PredictionRead | StoredPrediction) -> list[LabelProbability]:
+    if isinstance(prediction, PredictionRead):
+        return prediction.top
+    ranked = sorted(prediction.probabilities.items(), key=lambda item: -item[1])[:3]
+    return [LabelProbability(label=label, probability=share) for label, share in ranked]
+
+
+def verdict(prediction: PredictionRead | StoredPrediction) -> str:
+    """The prediction as honest as it is: one label where the machine is sure, else the ones in question."""
+    top = [(one.label, one.probability) for one in top_of(prediction)]
+    if prediction.decision is Decision.AUTO:
+        return f"{label_name(prediction.label)}: {sureness(prediction.confidence)}, {percent(prediction.confidence)}"
+    return f"{DECISION_NAMES[prediction.decision]}: {shares(top[:2])}"
+
+
+def show_prediction(task: Task, prediction: PredictionRead | StoredPrediction) -> None:
+    badge = look.severity_badge(prediction.label) if task is Task.SEVERITY else look.team_chip(prediction.label)
+    by_rules = '<span class="bf-soft">Answered by keyword rules</span>' if prediction.source is Source.RULES else ""
+    look.show(
+        f'<div class="bf-line"><span class="bf-soft">{TASK_NAMES[task]}</span>{badge}{by_rules}</div>',
+        f'<p class="bf-verdict">{escape(verdict(prediction))}</p>',
+        look.bars(top_of(prediction)),
+    )
+
+
+def show_reason(explanation: ExplanationRead, *, n: int = 5) -> None:
+    without = f'<p class="bf-note">{escape(explanation.counterfactual)}</p>' if explanation.counterfactual else ""
+    notes = "".join(f'<p class="bf-note">{escape(note)}</p>' for note in explanation.notes)
+    look.show('<p class="bf-note">Because of</p>', look.reasons(explanation.contributions, n=n), without, notes)
+
+
+def show_duplicates(duplicates: Sequence[DuplicateRead]) -> None:
+    """Earlier reports that may say the same. Nothing is linked or closed by the machine."""
+    look.show('<h3 class="bf-sub">Reported before?</h3>')
+    for one in duplicates:
+        st.page_link("pages/bug.py", label=trouble.plain(one.title), query_params={"id": str(one.bug_id)})
+        regression = '<span class="bf-review">Possible regression</span>' if one.status is Status.RESOLVED else ""
+        likely = "Likely the same" if one.likely else "Perhaps the same"
+        look.show(
+            f'<div class="bf-line"><span class="bf-number">#{one.bug_id}</span>{look.status_mark(one.status)}'
+            f"{regression}"
+            f'<span class="bf-soft">{likely}, {percent(one.probability)}</span></div>',
+            f'<p class="bf-note">{escape("; ".join(one.evidence))}</p>' if one.evidence else "",
+        )
+
+
+def show_why(explanations: Sequence[ExplanationRead], bug: BugRead) -> None:
+    """The description with the words marked that counted, for one predicted field at a time."""
+    tasks = [one.task for one in explanations]
+    chosen = st.segmented_control(
+        "Words that counted for",
+        tasks,
+        default=tasks[0],
+        format_func=lambda task: TASK_NAMES[task],
+        required=True,
+        key=f"why_{bug.id}",
+    )
+    explanation = next(one for one in explanations if one.task is chosen)
+    look.show(look.highlighted(bug.description, explanation.contributions))
+    badge = (
+        look.severity_badge(explanation.label)
+        if explanation.task is Task.SEVERITY
+        else look.team_chip(explanation.label)
+    )
+    look.show(f'<div class="bf-line"><span class="bf-soft">Speaks for or against</span>{badge}</div>')
+    show_reason(explanation, n=12)
+
+
+def move_buttons(session: Session, bug: BugDetail, *, etag: str | None = None, prefix: str = "move") -> None:
+    if not bug.moves:
+        return
+    with st.container(horizontal=True):
+        for status in bug.moves:
+            first = status is bug.moves[0]
+            if st.button(
+                MOVE_NAMES[status] if bug.status is not Status.RESOLVED else "Reopen",
+                icon=MOVE_ICONS[status],
+                type="primary" if first else "secondary",
+                key=f"{prefix}_{bug.id}_{status}",
+            ):
+                with trouble.attempt():
+                    session.client.patch_bug(bug.id, BugPatch(status=status), etag=etag)
+                    changed(session, f"Bug #{bug.id}: {STATUS_NAMES[status]}")
+
+
+def quick_move(session: Session, bug: BugRead, status: Status) -> None:
+    """A button's callback: the list below is drawn with the new status."""
+    try:
+        session.client.update_bug(BugUpdate(bug_id=bug.id, status=status))
+    except BugFlowError as error:
+        trouble.toast_later(trouble.plain(trouble.message_of(error)), icon=":material/error:")
+    else:
+        session.forget("board", "overview")
+        trouble.toast_later(f"Bug #{bug.id}: {STATUS_NAMES[status]}")
+
+
+def changed(session: Session, message: str) -> None:
+    """After a write: what was kept is read anew, the page is drawn anew, and says what happened."""
+    session.forget("board", "overview", "me")
+    trouble.toast_later(message)
+    st.rerun()
+
+
+def give_feedback(session: Session, bug: BugRead, task: Task, label: str, *, reason: str = "") -> None:
+    given = session.client.give_feedback(
+        FeedbackCreate(bug_id=bug.id, task=task, label=label, reason=reason.strip() or None)
+    )
+    left = RETRAIN_AFTER - given.feedback_count % RETRAIN_AFTER
+    changed(session, f"Recorded. Corrections so far: {given.feedback_count}. To the next training: {left}.")
+
+
+def correction(session: Session, bug: BugDetail, *, prefix: str = "correct") -> None:
+    """A PM's word on severity and team: choose, say why, done. Choosing what it is confirms it."""
+    options: dict[Task, list[str]] = {Task.SEVERITY: [str(one) for one in Severity], Task.TEAM: session.team_names}
+    now = {Task.SEVERITY: bug.severity.value, Task.TEAM: bug.team}
+    set_by = {Task.SEVERITY: bug.severity_set_by, Task.TEAM: bug.team_set_by}
+    for task, offered in options.items():
+        chosen = st.pills(
+            TASK_NAMES[task],
+            offered if now[task] in offered else [now[task], *offered],
+            default=now[task],
+            format_func=label_name,
+            required=True,
+            key=f"{prefix}_{task}_{bug.id}_{bug.version}",
+        )
+        label = str(chosen)
+        if label != now[task]:
+            with st.form(f"{prefix}_{task}_reason_{bug.id}", border=False):
+                reason = st.text_input("Reason (optional)", max_chars=500, key=f"{prefix}_{task}_why_{bug.id}")
+                name = trouble.plain(label_name(label))
+                if st.form_submit_button(f"Correct to {name}", type="primary", icon=":material/check:"):
+                    with trouble.attempt():
+                        give_feedback(session, bug, task, label, reason=reason)
+        elif set_by[task] is SetBy.MACHINE and st.button(
+            f"Confirm: {trouble.plain(label_name(label))}",
+            icon=":material/thumb_up:",
+            key=f"{prefix}_{task}_confirm_{bug.id}",
+        ):
+            with trouble.attempt():
+                give_feedback(session, bug, task, label)

@@ -1,0 +1,106 @@
+"""What people see when something cannot be done: the API down, the session ended, a limit, a refusal."""
+
+import functools
+import math
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import ParamSpec
+
+import streamlit as st
+
+from bugflow.client import ApiProblem
+from bugflow.errors import ApiUnreachable, BugFlowError
+from bugflow.ui import look
+from bugflow.ui.components.address import leave
+from bugflow.ui.session import SESSIONS, SessionEnded, find_current
+
+Arguments = ParamSpec("Arguments")
+
+
+def plain(text: str) -> str:
+    """Text from elsewhere for an element that draws Markdown: it is shown as written."""
+    escaped = re.sub(r"([\\`*_{}\[\]()#+\-.!|~<>$&^=])", r"\\\1", " ".join(text.split()))
+    return re.sub(r":(?=[\w/+\\-]+:|[\w-]+\\?\[)", ":\N{WORD JOINER}", escaped)  # icons, emoji codes and colours
+
+
+def message_of(error: BugFlowError) -> str:
+    """The error in words, with the fields that a body was refused for."""
+    if isinstance(error, ApiProblem):
+        fields = "; ".join(
+            f"{field.path.removeprefix('body.')}: {field.message}" for field in error.problem.errors or []
+        )
+        return f"{error.problem.detail} ({fields})" if fields else error.problem.detail
+    if isinstance(error, ApiUnreachable):
+        return "BugFlow's API does not answer, so nothing was read or saved. It may be restarting."
+    return str(error)
+
+
+def is_ended(error: Exception) -> bool:
+    return isinstance(error, SessionEnded) or (isinstance(error, ApiProblem) and error.code == "NotSignedIn")
+
+
+def end_session() -> None:
+    """Close what is left of the session and go to the sign-in page."""
+    session = find_current()
+    if session is not None:
+        SESSIONS.close(session.id)
+    st.info("You are signed out. Sign in to go on.", icon=":material/logout:")
+    look.show('<a href="/sign-in" target="_self">Sign in</a>')
+    leave()
+
+
+def show(error: BugFlowError) -> None:
+    """The error in place of what could not be drawn, with the way on."""
+    if isinstance(error, ApiProblem) and error.code == "TooManyRequests":
+        seconds = math.ceil(error.retry_after_seconds or 10)
+        st.warning(
+            f"Too many requests in a short time. Wait {seconds} s, then try again.", icon=":material/hourglass_top:"
+        )
+    elif isinstance(error, ApiProblem) and error.problem.status == 403:
+        st.warning(plain(message_of(error)), icon=":material/lock:")
+        return
+    elif isinstance(error, ApiProblem) and error.problem.status == 404:
+        look.empty("Not found", message_of(error))
+        return
+    else:
+        st.error(plain(message_of(error)), icon=":material/error:")
+    if st.button("Try again", icon=":material/refresh:", key="try_again"):
+        st.rerun()
+
+
+def guarded(draw: Callable[Arguments, None]) -> Callable[Arguments, None]:
+    """A page or fragment that shows its trouble instead of breaking."""
+
+    @functools.wraps(draw)
+    def drawn(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        try:
+            draw(*args, **kwargs)
+        except (BugFlowError, SessionEnded) as error:
+            if is_ended(error):
+                end_session()
+            elif isinstance(error, BugFlowError):
+                show(error)
+
+    return drawn
+
+
+@contextmanager
+def attempt() -> Iterator[None]:
+    """A write whose refusal is said below the button, and the page goes on. An ended session still ends the page."""
+    try:
+        yield
+    except BugFlowError as error:
+        if is_ended(error):
+            raise
+        st.error(plain(message_of(error)), icon=":material/error:")
+
+
+def toast_later(message: str, *, icon: str = ":material/check:") -> None:
+    """Say it on the next run: what is said before a rerun would vanish with it."""
+    st.session_state.setdefault("toasts", []).append((message, icon))
+
+
+def show_toasts() -> None:
+    for message, icon in st.session_state.pop("toasts", []):
+        st.toast(message, icon=icon)

@@ -16,8 +16,9 @@ _SIGNATURES: tuple[tuple[bytes, str, tuple[str, ...]], ...] = (
     (b"PK\x03\x04", "application/zip", (".zip",)),
     (b"\x1f\x8b", "application/gzip", (".gz",)),
 )
-_TEXT_SUFFIXES = tuple(
-    ".txt .log .json .jsonl .csv .tsv .xml .yaml .yml .md .har .diff .patch .trace .out .err .ini .conf .toml".split()
+_TEXT_SUFFIXES = (
+    *(".txt", ".log", ".json", ".jsonl", ".csv", ".tsv", ".xml", ".yaml", ".yml", ".md", ".har", ".diff", ".patch"),
+    *(".trace", ".out", ".err", ".ini", ".conf", ".toml"),
 )
 
 ALLOWED_SUFFIXES = tuple(sorted({s for _, _, suffixes in _SIGNATURES for s in suffixes} | set(_TEXT_SUFFIXES)))

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, or_
-from sqlalchemy.sql.dml import ReturningDelete
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningDelete
 
 from bugflow.db.tables import IdempotencyKey, Notification, SignIn
 

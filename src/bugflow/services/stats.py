@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from statistics import median
 
-from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from bugflow.db.tables import Bug, BugEvent, Feedback, PredictionRow, Team
@@ -161,7 +161,7 @@ def trends(session: Session, *, n_days: int, now: datetime) -> list[TrendDay]:
     n_unresolved_before = session.scalar(
         select(func.count())
         .select_from(Bug)
-        .where(Bug.created_at < midnight, (Bug.resolved_at.is_(None)) | (Bug.resolved_at >= midnight))
+        .where(Bug.created_at < midnight, or_(Bug.status != Status.RESOLVED, Bug.resolved_at >= midnight))
     )
     n_open = n_unresolved_before or 0
     answer = []

@@ -1,0 +1,5 @@
+"""`python -m bugflow` is `bugflow`."""
+
+from bugflow.cli import main
+
+main()

@@ -1,0 +1,24 @@
+"""The only place that knows exit codes."""
+
+import typer
+
+from bugflow import errors
+from bugflow.errors import BugFlowError
+
+EXIT_CODES: dict[type[BugFlowError], int] = {
+    errors.Invalid: 2,
+    errors.Denied: 3,
+    errors.NotFound: 4,
+    errors.Conflict: 5,
+    errors.Unavailable: 6,
+    BugFlowError: 1,
+}
+"""The nearest class in an error's ancestry decides; 2 is also what a misspelt option gives."""
+
+
+def exit_code_of(error: BugFlowError) -> int:
+    return next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
+
+
+def report(error: BugFlowError) -> None:
+    typer.secho(f"{error.code}: {error}", fg=typer.colors.RED, err=True)

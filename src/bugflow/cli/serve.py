@@ -1,0 +1,134 @@
+"""`bugflow up | api | worker`: the processes of an installation."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from importlib import import_module
+from types import FrameType
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from bugflow.cli.logs import configure_logs
+from bugflow.cli.users import create_first_administrator
+from bugflow.config import Settings, load_settings
+from bugflow.db import migrations
+from bugflow.errors import ApiUnreachable
+from bugflow.runtime import Runtime, build_runtime, open_database
+
+SHUTDOWN_SECONDS = 8
+"""What requests under way get after SIGTERM; the whole process promises to end within 10 s."""
+
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+
+
+def _port(help_text: str) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(help=help_text, min=1, max=65535)
+    return option
+
+
+def api(
+    host: Host = "127.0.0.1",
+    port: Annotated[int, _port("Port to listen on.")] = 8000,
+) -> None:
+    """Serve the HTTP API; on SQLite jobs run in the same process."""
+    settings = load_settings()
+    configure_logs(settings)
+    runtime = build_runtime(settings)
+    with _jobs(runtime, wanted=settings.is_sqlite and settings.jobs_in_api):
+        _serve(runtime, host=host, port=port)
+
+
+def worker() -> None:
+    """Run jobs until stopped; on PostgreSQL any number of workers share them."""
+    settings = load_settings()
+    configure_logs(settings)
+    runtime = build_runtime(settings)
+    stopped = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopped.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    with _jobs(runtime, wanted=True):
+        typer.echo("Jobs are running. Stop with Ctrl-C.", err=True)
+        stopped.wait()
+
+
+def up(
+    api_port: Annotated[int, _port("Port of the API.")] = 8000,
+    ui_port: Annotated[int, _port("Port of the web pages.")] = 8501,
+    host: Host = "127.0.0.1",
+) -> None:
+    """Bring the database up to date, then serve API, jobs and web pages until stopped."""
+    settings = load_settings()
+    configure_logs(settings)
+    run_all(settings, host=host, api_port=api_port, ui_port=ui_port)
+
+
+def run_all(settings: Settings, *, host: str, api_port: int, ui_port: int) -> None:
+    """Migrate, make sure that someone can sign in, serve everything.
+
+    Raises:
+        ApiUnreachable: The port is taken or the API could not start.
+    """
+    migrations.upgrade(open_database(settings).engine)
+    runtime = build_runtime(settings)
+    create_first_administrator(runtime)
+    api_url = f"http://{'127.0.0.1' if host in {'0.0.0.0', '::'} else host}:{api_port}"  # noqa: S104 - compared only
+    with _jobs(runtime, wanted=settings.jobs_in_api), _ui(host=host, port=ui_port, api_url=api_url):
+        typer.secho(f"\n  BugFlow is at http://{host}:{ui_port}", fg=typer.colors.GREEN, bold=True)
+        typer.echo(f"  Its API is at {api_url} (see /docs). Data: {settings.data_dir}\n  Stop with Ctrl-C.\n")
+        _serve(runtime, host=host, port=api_port)
+
+
+def _serve(runtime: Runtime, *, host: str, port: int) -> None:
+    # The ways in never import each other, so the one that starts the others finds them by name.
+    app = import_module("bugflow.api.app").create_app(runtime)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            access_log=False,  # ours has the request id
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        )
+    )
+    try:
+        server.run()
+    except SystemExit as stop:  # uvicorn's way to say that it could not bind
+        if not server.started:
+            raise ApiUnreachable(url=f"http://{host}:{port}") from stop
+        raise
+    finally:
+        runtime.database.engine.dispose()
+
+
+@contextlib.contextmanager
+def _jobs(runtime: Runtime, *, wanted: bool) -> Iterator[None]:
+    if not wanted:
+        yield
+        return
+    with import_module("bugflow.worker.executor").running_jobs(runtime):
+        yield
+
+
+@contextlib.contextmanager
+def _ui(*, host: str, port: int, api_url: str) -> Iterator[None]:
+    command = [sys.executable, "-m", "bugflow", "ui", "--host", host, "--port", str(port), "--api-url", api_url]
+    process = subprocess.Popen(command)  # noqa: S603 - our own module
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()

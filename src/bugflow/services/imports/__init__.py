@@ -1,0 +1,1 @@
+"""Bringing bugs from other trackers: reading files, checking rows, writing them in batches."""

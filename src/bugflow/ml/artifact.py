@@ -1,0 +1,232 @@
+"""Models on disk: a folder whose manifest names every file, its hash, and every array in it."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from bugflow.errors import AlreadyExists, ArtifactCorrupt
+from bugflow.ml.calibration import Bar, Calibration
+from bugflow.ml.classifier import LinearModel, Vocabulary
+from bugflow.ml.features import SCHEME, SIGNALS
+
+FORMAT = "bugflow-linear-1"
+MANIFEST = "MANIFEST.json"
+WEIGHTS, LABELS, CALIBRATION = "weights.safetensors", "labels.json", "calibration.json"
+RECIPE, REPORT, CARD = "recipe.json", "report.json", "card.md"
+FILES = (WEIGHTS, LABELS, CALIBRATION, RECIPE, REPORT, CARD)
+MAX_FILE_BYTES = 256 * 2**20  # the shipped weights take 4 MB; a manifest must not make us read a disk full
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}-[1-9][0-9]{0,8}")
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One saved model.
+
+    Attributes:
+        name: Of the folder, `severity-1`: task and number.
+        task: What it predicts; any word of lower-case letters, digits and `_`.
+        recipe: All knobs of the training run, as JSON.
+        report: What was measured, as JSON.
+        card: Markdown for people.
+    """
+
+    name: str
+    task: str
+    model: LinearModel
+    calibration: Calibration
+    recipe: Mapping[str, Any]
+    report: Mapping[str, Any]
+    card: str
+
+
+def artifact_name(path: Path) -> str:
+    """The name that a folder gives its model; refused unless it reads `task-number`.
+
+    Raises:
+        ArtifactCorrupt: It does not.
+    """
+    name = path.name
+    if not _NAME.fullmatch(name):
+        raise ArtifactCorrupt(path=path, reason="a model folder is named like `severity-1`: a task and a number.")
+    return name
+
+
+def save_artifact(artifact: Artifact, path: Path) -> None:
+    """Write a model folder in full or not at all: into a temporary folder beside it, then renamed.
+
+    The same artifact gives the same bytes.
+
+    Raises:
+        AlreadyExists: There is something at `path` already; models are never overwritten.
+    """
+    if path.exists():
+        raise AlreadyExists(what="model", key=path.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    contents = _encode(artifact)
+    manifest = {
+        "format": FORMAT,
+        "features": SCHEME,
+        "name": artifact.name,
+        "task": artifact.task,
+        "n_labels": len(artifact.model.labels),
+        "files": {
+            name: {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
+            for name, content in contents.items()
+        },
+        "tensors": {
+            name: {"shape": list(array.shape), "dtype": str(array.dtype)}
+            for name, array in sorted(_tensors(artifact.model).items())
+        },
+    }
+    contents[MANIFEST] = _json(manifest)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        for name, content in contents.items():
+            with (temporary / name).open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.chmod(0o755)
+        temporary.rename(path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def load_artifact(path: Path) -> Artifact:
+    """Read a model folder after checking all of it.
+
+    Raises:
+        ArtifactCorrupt: The folder is missing, truncated, altered, from elsewhere, holds other or linked files, or its
+            arrays are not what the manifest says.
+    """
+    name = artifact_name(path)
+    try:
+        manifest, contents = _read_checked(path)
+        if manifest["format"] != FORMAT or manifest["features"] != SCHEME:
+            raise _refused(path, f"it has format {manifest['format']} and features {manifest['features']}.")
+        if manifest["name"] != name:
+            raise _refused(path, f"it was saved as {manifest['name']}.")
+        return _decode(path, manifest, contents)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
+        raise _refused(path, f"it cannot be read ({type(error).__name__}).") from error
+
+
+def _read_checked(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    if path.is_symlink() or not path.is_dir():
+        raise _refused(path, "it is no folder.")
+    entries = {entry.name: entry for entry in os.scandir(path)}
+    if strange := sorted(set(entries) ^ {*FILES, MANIFEST}):
+        raise _refused(path, f"missing or unexpected: {', '.join(strange)}.")
+    for entry in entries.values():
+        if entry.is_symlink() or not entry.is_file(follow_symlinks=False):
+            raise _refused(path, f"{entry.name} is no plain file.")
+        if entry.stat(follow_symlinks=False).st_size > MAX_FILE_BYTES:
+            raise _refused(path, f"{entry.name} is larger than {MAX_FILE_BYTES} bytes.")
+    manifest = json.loads((path / MANIFEST).read_bytes())
+    if set(manifest["files"]) != set(FILES):
+        raise _refused(path, "the manifest names other files.")
+    contents = {name: (path / name).read_bytes() for name in FILES}
+    for name, content in contents.items():
+        if hashlib.sha256(content).hexdigest() != manifest["files"][name]["sha256"]:
+            raise _refused(path, f"{name} was changed after it was saved.")
+    return manifest, contents
+
+
+def _decode(path: Path, manifest: dict[str, Any], contents: dict[str, bytes]) -> Artifact:
+    tensors = load(contents[WEIGHTS])
+    described = {name: {"shape": list(array.shape), "dtype": str(array.dtype)} for name, array in tensors.items()}
+    if described != manifest["tensors"]:
+        raise _refused(path, "the arrays are not those of the manifest.")
+    labels = tuple(str(label) for label in json.loads(contents[LABELS]))
+    n_features, k = len(tensors["keys"]), manifest["n_labels"]
+    expected = {"keys": (n_features,), "idf": (n_features,), "weights": (n_features, k), "intercept": (k,)}
+    expected["signals"] = (len(SIGNALS), k)
+    if (
+        any(tensors[name].shape != shape for name, shape in expected.items())
+        or not len(labels) == len(set(labels)) == k
+    ):
+        raise _refused(path, "labels and arrays do not fit together.")
+    if (
+        not all(np.isfinite(array).all() for array in tensors.values())
+        or (np.diff(tensors["keys"].astype(int)) <= 0).any()
+    ):
+        raise _refused(path, "its arrays hold values that no training gives.")
+    weights = np.concatenate([tensors["weights"].astype(np.float64), tensors["signals"].astype(np.float64)])
+    vocabulary = Vocabulary(tensors["keys"], tensors["idf"].astype(np.float32))
+    model = LinearModel(labels, vocabulary, weights, tensors["intercept"].astype(np.float64))
+    return Artifact(
+        name=path.name,
+        task=str(manifest["task"]),
+        model=model,
+        calibration=_decode_calibration(path, json.loads(contents[CALIBRATION]), k=k),
+        recipe=json.loads(contents[RECIPE]),
+        report=json.loads(contents[REPORT]),
+        card=contents[CARD].decode("utf-8"),
+    )
+
+
+def _decode_calibration(path: Path, stored: dict[str, Any], *, k: int) -> Calibration:
+    bars = {
+        float(promise): Bar(tuple(map(float, bar["thresholds"])), float(bar["coverage"]), float(bar["precision"]))
+        for promise, bar in stored["bars"].items()
+    }
+    costs = tuple(tuple(map(float, row)) for row in stored["costs"])
+    calibration = Calibration(float(stored["temperature"]), tuple(map(float, stored["bias"])), costs, bars)
+    widths = {len(calibration.bias), len(costs), *map(len, costs), *(len(bar.thresholds) for bar in bars.values())}
+    if widths != {k} or not 0 < calibration.temperature < np.inf or not np.isfinite([calibration.bias, *costs]).all():
+        raise _refused(path, "the calibration does not fit the labels.")
+    return calibration
+
+
+def _encode(artifact: Artifact) -> dict[str, bytes]:
+    calibration = artifact.calibration
+    stored = {
+        "temperature": calibration.temperature,
+        "bias": calibration.bias,
+        "costs": calibration.costs,
+        "bars": {
+            f"{promise:.2f}": {"thresholds": bar.thresholds, "coverage": bar.coverage, "precision": bar.precision}
+            for promise, bar in calibration.bars.items()
+        },
+    }
+    return {
+        WEIGHTS: save(_tensors(artifact.model)),
+        LABELS: _json(artifact.model.labels),
+        CALIBRATION: _json(stored),
+        RECIPE: _json(artifact.recipe),
+        REPORT: _json(artifact.report),
+        CARD: artifact.card.encode("utf-8"),
+    }
+
+
+def _tensors(model: LinearModel) -> dict[str, np.ndarray[Any, Any]]:
+    """As stored. Half precision moves a probability by less than 0.001 (measured, see docs) and halves the size."""
+    n_features = len(model.vocabulary.keys)
+    return {
+        "idf": model.vocabulary.idf.astype(np.float16),
+        "intercept": model.intercept.astype(np.float64),
+        "keys": model.vocabulary.keys,
+        "signals": model.weights[n_features:].astype(np.float32),
+        "weights": np.ascontiguousarray(model.weights[:n_features].astype(np.float16)),
+    }
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode("utf-8")
+
+
+def _refused(path: Path, reason: str) -> ArtifactCorrupt:
+    return ArtifactCorrupt(path=path, reason=reason)

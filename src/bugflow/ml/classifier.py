@@ -1,0 +1,93 @@
+"""Serve a linear model from plain arrays: weigh features, score labels, take a score apart."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from bugflow.ml.features import SIGNALS, Features
+
+FIELD_SCALES = (1.0, 1.0, 0.5)  # title, description, code; measured on the slice before the test slice, see docs
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The features that a model knows.
+
+    Attributes:
+        keys: uint32 [f], rising; see `Features.keys`.
+        idf: float32 [f]; 1 + ln((1 + n) / (1 + df)) over the training reports (Salton's, smoothed).
+    """
+
+    keys: NDArray[np.uint32]
+    idf: NDArray[np.float32]
+
+    def weigh(self, features: Features) -> csr_matrix:
+        """TF-IDF of unit length in each field, then the signals: float32 [n, f + s]. Unknown features are left out."""
+        place = np.searchsorted(self.keys, features.keys)
+        place[place == len(self.keys)] = 0
+        known = self.keys[place] == features.keys if len(self.keys) else np.zeros(len(place), bool)
+        row = np.repeat(np.arange(features.n), np.diff(features.offsets))[known]
+        column = place[known]
+        value = features.counts[known] * self.idf[column]
+        field = (features.keys[known] >> np.uint32(30)).astype(np.int64)
+        group = row * len(FIELD_SCALES) + field
+        squares = np.bincount(group, weights=value * value, minlength=features.n * len(FIELD_SCALES))
+        value = value * (np.asarray(FIELD_SCALES)[field] / np.sqrt(squares[group]))
+        n_known = np.bincount(row, minlength=features.n)
+        return _append_dense(value, column, n_known, dense=features.signals, n_columns=len(self.keys))
+
+
+def _append_dense(
+    value: NDArray[np.float64],
+    column: NDArray[np.int64],
+    n_in_row: NDArray[np.int64],
+    *,
+    dense: NDArray[np.float32],
+    n_columns: int,
+) -> csr_matrix:
+    """One sparse matrix out of sparse entries in row order and dense columns to their right."""
+    n, width = dense.shape
+    ends = np.cumsum(n_in_row)
+    where = np.repeat(ends, width)
+    data = np.insert(value, where, dense.ravel())
+    columns = np.insert(column, where, np.tile(np.arange(n_columns, n_columns + width), n))
+    offsets = np.concatenate([[0], ends + width * np.arange(1, n + 1)])
+    return csr_matrix((data.astype(np.float32), columns, offsets), shape=(n, n_columns + width))
+
+
+@dataclass(frozen=True, slots=True)
+class LinearModel:
+    """A multinomial logistic regression over hashed words, pairs and signals.
+
+    Attributes:
+        labels: The k labels; for severity in rising order.
+        vocabulary: The f known features.
+        weights: float64 [f + len(SIGNALS), k]; words and pairs first, then the signals. Double precision, so that an
+            explanation adds up to the score.
+        intercept: float64 [k].
+    """
+
+    labels: tuple[str, ...]
+    vocabulary: Vocabulary
+    weights: NDArray[np.float64]
+    intercept: NDArray[np.float64]
+
+    def score(self, features: Features) -> NDArray[np.float64]:
+        """Logits, float64 [n, k], before calibration."""
+        return np.asarray(self.vocabulary.weigh(features) @ self.weights + self.intercept, np.float64)
+
+    def contributions(self, features: Features, *, label: str) -> tuple[dict[int, float], dict[str, float]]:
+        """What each known key and each signal of one report adds to a label's logit.
+
+        Args:
+            features: Of exactly one report.
+            label: One of `labels`.
+        """
+        weighed = self.vocabulary.weigh(features)
+        added = weighed.data.astype(np.float64) * self.weights[weighed.indices, self.labels.index(label)]
+        n_keys = len(added) - len(SIGNALS)
+        keys = self.vocabulary.keys[weighed.indices[:n_keys]]
+        by_key = dict(zip(keys.tolist(), added[:n_keys].tolist(), strict=True))
+        return by_key, dict(zip(SIGNALS, added[n_keys:].tolist(), strict=True))

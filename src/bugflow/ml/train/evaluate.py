@@ -1,0 +1,119 @@
+"""What a recipe is worth: on later months and on unseen trackers, beside simple peers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from bugflow.ml.calibration import Calibration
+from bugflow.ml.metrics import calibration_error, summarise
+from bugflow.ml.train.dataset import Dataset, Index
+from bugflow.ml.train.linear import Fitted, fit, thin
+from bugflow.ml.train.recipe import SEVERITY_ORDER, Recipe
+
+SHOWN_PROMISES = (0.80, 0.90, 0.95)
+FEWEST_IN_SOURCE = 400  # of the rows that count, for a tracker to be held out
+MOST_TRAINING_ROWS = 30_000  # of a held-out-tracker run, evenly spread: six of them then take 2 minutes, not 10
+N_SOURCES = 6  # largest trackers held out, one at a time
+
+Scores = dict[str, Any]
+
+
+def evaluate_by_time(data: Dataset, recipe: Recipe, *, train: Index, later: Index, test: Index) -> Scores:
+    """Scores on the newest reports of each tracker, of the recipe and of three peers trained on the same rows."""
+    fitted = fit(data, recipe, train=train, later=later)
+    counted = test[thin(data.weights[test])]
+    return {
+        "n_train": len(train),
+        "n_calibration": len(later),
+        "n_test": len(counted),
+        "regularisation": fitted.regularisation,
+        "model": score(fitted, data, counted),
+        "model_all_test_rows": score(fitted, data, test),
+        "peers": {
+            "majority": _score_majority(data, train, counted),
+            **_score_keywords(data, counted),
+            "tfidf_lr_balanced": _score_plain(data, np.concatenate([train, later]), counted),
+        },
+    }
+
+
+def evaluate_by_source(data: Dataset, recipe: Recipe, *, progress: Callable[[str], None]) -> dict[str, Scores]:
+    """Scores on each of the largest trackers of a model that never saw it; empty with fewer than three trackers."""
+    names, sizes = np.unique(data.sources[thin(data.weights)], return_counts=True)
+    if len(np.unique(data.sources)) < 3:
+        return {}
+    largest = [str(names[place]) for place in np.argsort(-sizes, kind="stable") if sizes[place] >= FEWEST_IN_SOURCE]
+    result = {}
+    for source in largest[:N_SOURCES]:
+        test = np.flatnonzero((data.sources == source) & thin(data.weights))
+        if len(np.unique(data.truth[test])) < 2:
+            continue
+        rest = np.flatnonzero(data.sources != source)
+        newest = np.nan_to_num(data.age[rest], nan=0.0) >= 1 - recipe.calibration_share
+        older = rest[~newest]
+        train = older[np.unique(np.linspace(0, len(older) - 1, min(len(older), MOST_TRAINING_ROWS)).astype(np.int64))]
+        fitted = fit(data, recipe, train=train, later=rest[newest])
+        result[source] = {
+            "model": score(fitted, data, test),
+            "peers": {"majority": _score_majority(data, rest, test), **_score_keywords(data, test)},
+        }
+        progress(f"without {source}: macro-F1 {result[source]['model']['macro_f1']:.3f}")
+    return result
+
+
+def score(fitted: Fitted, data: Dataset, rows: Index) -> Scores:
+    """All scores of a fitted model on some rows, with what its promises turn out to be worth there."""
+    probabilities = fitted.calibration.probabilities(fitted.model.score(data.features.rows(rows)))
+    answers, truth = fitted.calibration.choose(probabilities), data.truth[rows]
+    confidence = probabilities[np.arange(len(rows)), answers]
+    scores = _summarise(data, truth, answers)
+    scores["calibration_error"] = round(calibration_error(confidence, answers == truth), 4)
+    top_three = np.argsort(-probabilities, axis=1, kind="stable")[:, :3]
+    scores["top_three_accuracy"] = round(float((top_three == truth[:, None]).any(axis=1).mean()), 4)
+    scores["promises"] = {
+        f"{promise:.2f}": _promise(fitted.calibration, promise, confidence, answers, truth)
+        for promise in SHOWN_PROMISES
+    }
+    return scores
+
+
+def _promise(
+    calibration: Calibration, promise: float, confidence: NDArray[np.float64], answers: Index, truth: Index
+) -> Scores:
+    acted = confidence >= np.asarray(calibration.bar(promise).thresholds)[answers]
+    right = float((answers == truth)[acted].mean()) if acted.any() else None
+    return {"coverage": round(float(acted.mean()), 4), "precision": None if right is None else round(right, 4)}
+
+
+def _score_majority(data: Dataset, train: Index, test: Index) -> Scores:
+    commonest = int(np.bincount(data.truth[train], weights=data.weights[train]).argmax())
+    return _summarise(data, data.truth[test], np.full(len(test), commonest))
+
+
+def _score_keywords(data: Dataset, test: Index) -> dict[str, Scores]:
+    answers = data.by_keywords[test]
+    if (answers < 0).all():
+        return {}
+    return {"keywords": _summarise(data, data.truth[test], np.maximum(answers, 0))}
+
+
+def _score_plain(data: Dataset, train: Index, test: Index) -> Scores:
+    """TF-IDF of words and pairs with class-balanced logistic regression, scikit-learn's defaults elsewhere.
+
+    It trains on the calibration rows as well, because it has no use for them otherwise.
+    """
+    vectorizer = TfidfVectorizer(
+        ngram_range=(1, 2), min_df=1 if len(train) < 2_000 else 3, sublinear_tf=True, dtype=np.float32
+    )
+    plain = LogisticRegression(class_weight="balanced", tol=1e-3, max_iter=300)
+    plain.fit(vectorizer.fit_transform([data.texts[row] for row in train]), data.truth[train], data.weights[train])
+    answers = plain.predict(vectorizer.transform([data.texts[row] for row in test]))
+    return _summarise(data, data.truth[test], answers.astype(np.int64))
+
+
+def _summarise(data: Dataset, truth: Index, answers: Index) -> Scores:
+    return summarise(truth, answers, labels=data.labels, ordinal=data.labels == SEVERITY_ORDER)

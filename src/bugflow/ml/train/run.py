@@ -1,0 +1,74 @@
+"""One training run: read, evaluate, refit on the newest data, describe."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bugflow.ml.artifact import Artifact, artifact_name
+from bugflow.ml.card import write_card
+from bugflow.ml.train.dataset import read_dataset, split_by_time
+from bugflow.ml.train.evaluate import evaluate_by_source, evaluate_by_time
+from bugflow.ml.train.linear import fit
+from bugflow.ml.train.recipe import Recipe
+
+
+def train_model(
+    paths: Sequence[Path], recipe: Recipe, *, name: str, progress: Callable[[str], None] = lambda _: None
+) -> Artifact:
+    """Train on labelled reports and say what the model is worth.
+
+    What is measured are models that saw nothing of their test rows. The model that is returned is fitted once more,
+    the same way, on all reports but the newest, and calibrated on those: nothing is known of it on later reports.
+
+    Args:
+        paths: Files, or folders of Parquet files; each file is one tracker.
+        recipe: All knobs.
+        name: Of the artifact, `severity-1`.
+        progress: Is told each step.
+
+    Raises:
+        InvalidFile: A file cannot be used.
+        TooFewSamples: Fewer than two labels have enough reports.
+    """
+    data = read_dataset(paths, recipe, progress=progress)
+    progress(f"{len(data.truth):,} reports with {len(data.labels)} labels")
+    report: dict[str, Any] = {"task": recipe.task, "labels": list(data.labels), "data": data.facts}
+    train, later, test = split_by_time(data, recipe, test_share=recipe.test_share)
+    report["split"] = "by a pseudo-random order, because nothing is dated" if np.isnan(data.age).all() else "by time"
+    report["by_time"] = evaluate_by_time(data, recipe, train=train, later=later, test=test)
+    progress(f"newest reports: macro-F1 {report['by_time']['model']['macro_f1']:.3f}")
+    report["by_source"] = evaluate_by_source(data, recipe, progress=progress)
+    train, later, _ = split_by_time(data, recipe, test_share=0.0)
+    settled = replace(recipe, regularisation=report["by_time"]["regularisation"])
+    fitted = fit(data, settled, train=train, later=later)
+    report["shipped"] = {
+        "n_train": len(train),
+        "n_calibration": len(later),
+        "n_words": len(fitted.model.vocabulary.keys),
+        "regularisation": fitted.regularisation,
+        "promises": {
+            f"{promise:.2f}": {"coverage": round(bar.coverage, 4), "precision": round(bar.precision, 4)}
+            for promise, bar in fitted.calibration.bars.items()
+        },
+    }
+    return Artifact(
+        name=name,
+        task=recipe.task,
+        model=fitted.model,
+        calibration=fitted.calibration,
+        recipe=settled.as_json(),
+        report=report,
+        card=write_card(name, report, recipe.as_json()),
+    )
+
+
+def artifact_path(out: Path, task: str) -> Path:
+    """Where a model goes: the folder itself if it is named like a model of the task, else the next number inside it."""
+    if out.name.startswith(f"{task}-"):
+        artifact_name(out)
+        return out
+    taken = [path.name.removeprefix(f"{task}-") for path in out.glob(f"{task}-*")] if out.is_dir() else []
+    return out / f"{task}-{max([int(number) for number in taken if number.isdecimal()], default=0) + 1}"

@@ -1,0 +1,57 @@
+"""`bugflow models`: what is installed, what it is worth, whether it is whole."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bugflow.errors import ArtifactCorrupt
+from bugflow.ml.artifact import MANIFEST, load_artifact
+from bugflow.ml.predictor import SHIPPED_MODELS
+
+app = typer.Typer(help="Look at saved models.", no_args_is_help=True)
+
+Folder = Annotated[Path | None, typer.Option(help="Folder of models; by default the shipped ones.")]
+
+
+@app.command("list")
+def list_models(folder: Folder = None) -> None:
+    """The models of a folder with their scores on the newest reports."""
+    table = Table("model", "labels", "macro-F1", "trained on", "size", "state")
+    for path in _models(folder):
+        size = f"{sum(file.stat().st_size for file in path.iterdir()) / 1e6:.1f} MB"
+        try:
+            artifact = load_artifact(path)
+        except ArtifactCorrupt as error:
+            table.add_row(path.name, "", "", "", size, str(error))
+            continue
+        scores, shipped = artifact.report["by_time"]["model"], artifact.report["shipped"]
+        labels = ", ".join(artifact.model.labels)
+        table.add_row(path.name, labels, f"{scores['macro_f1']:.3f}", f"{shipped['n_train']:,}", size, "whole")
+    Console().print(table)
+
+
+@app.command()
+def card(
+    model: Annotated[str, typer.Argument(help="Name, such as severity-1, or a path.")], folder: Folder = None
+) -> None:
+    """Print the card of a model: data, splits, scores, limits."""
+    path = Path(model)
+    typer.echo(load_artifact(path if path.is_dir() else (folder or SHIPPED_MODELS) / model).card)
+
+
+@app.command()
+def verify(folder: Folder = None) -> None:
+    """Check every file of every model against its manifest; fails at the first that does not match."""
+    paths = _models(folder)
+    for path in paths:
+        load_artifact(path)
+        typer.echo(f"{path.name}: whole")
+    if not paths:
+        typer.echo("There are no models.")
+
+
+def _models(folder: Path | None) -> list[Path]:
+    return sorted(path.parent for path in (folder or SHIPPED_MODELS).glob(f"*/{MANIFEST}"))

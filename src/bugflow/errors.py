@@ -140,6 +140,10 @@ class InUse(Conflict):
     """The {what} '{key}' cannot be removed: {reason}"""
 
 
+class DemoNeedsEmptyData(Conflict):
+    """This installation already has people who are not the demo's. Set BUGFLOW_DATA_DIR to an empty folder."""
+
+
 # -- Unavailable ---
 
 

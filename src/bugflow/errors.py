@@ -90,6 +90,14 @@ class InvalidSettings(Invalid):
     """The settings cannot be used: {reason}"""
 
 
+class InvalidTaskName(Invalid):
+    """'{name}' is no name for a task: use a-z, 0-9 and _, beginning with a letter."""
+
+
+class Ambiguous(Invalid):
+    """Which {what} is meant? Name one of: {choices}."""
+
+
 class TooFewSamples(Invalid):
     """Too few samples to train {task}: {reason}"""
 

@@ -11,8 +11,17 @@ import pytest
 from tests.ml.builders import tiny_artifact
 
 from bugflow.domain.predictions import BugText
-from bugflow.errors import AlreadyExists, ArtifactCorrupt
-from bugflow.ml.artifact import CALIBRATION, FILES, LABELS, MANIFEST, WEIGHTS, load_artifact, save_artifact
+from bugflow.errors import AlreadyExists, Ambiguous, ArtifactCorrupt, NotFound
+from bugflow.ml.artifact import (
+    CALIBRATION,
+    FILES,
+    LABELS,
+    MANIFEST,
+    WEIGHTS,
+    find_artifact,
+    load_artifact,
+    save_artifact,
+)
 from bugflow.ml.features import extract
 from bugflow.ml.text import clean
 
@@ -119,6 +128,18 @@ def test_numbers_that_no_training_gives_are_refused(tmp_path: Path, value: float
     save_artifact(replace(artifact, model=model), tmp_path / "severity-1")
     with pytest.raises(ArtifactCorrupt):
         load_artifact(tmp_path / "severity-1")
+
+
+def test_a_folder_of_models_of_one_task_stands_for_the_newest(saved: Path) -> None:
+    folder = saved.parent
+    save_artifact(tiny_artifact("severity-12"), folder / "severity-12")
+    assert find_artifact(folder) == folder / "severity-12"
+    assert find_artifact(saved) == saved
+    save_artifact(tiny_artifact("team-2"), folder / "team-2")
+    with pytest.raises(Ambiguous, match="severity-1, severity-12, team-2"):
+        find_artifact(folder)
+    with pytest.raises(NotFound):
+        find_artifact(folder / "nowhere")
 
 
 def test_a_failed_save_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from bugflow.cli.predict import predict
 from bugflow.cli.train import train
-from bugflow.errors import AlreadyExists
+from bugflow.errors import AlreadyExists, InvalidTaskName
 from bugflow.ml.artifact import load_artifact, save_artifact
 from bugflow.ml.train.linear import thin
 from bugflow.ml.train.recipe import CANDIDATES, Recipe
@@ -107,7 +107,7 @@ def test_the_command_trains_saves_and_its_model_predicts(trackers: list[Path], t
     assert done.exit_code == 0
     assert "macro-F1" in done.output
     assert f"Saved: {tmp_path / 'owner-1'}" in done.output
-    predict(trackers[1], tmp_path / "out.jsonl", model=tmp_path / "owner-1")
+    predict(trackers[1], tmp_path / "out.jsonl", model=tmp_path)
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     truth = pl.read_parquet(trackers[1])["owner"].to_list()
     assert np.mean([row["label"] == owner for row, owner in zip(rows, truth, strict=True)]) > 0.85
@@ -120,6 +120,10 @@ def test_models_are_numbered_onwards(tmp_path: Path) -> None:
     (tmp_path / "team-4").mkdir()
     assert artifact_path(tmp_path, "team") == tmp_path / "team-5"
     assert artifact_path(tmp_path / "team-2", "team") == tmp_path / "team-2"
+    with pytest.raises(AlreadyExists):
+        artifact_path(tmp_path / "team-4", "team")
+    with pytest.raises(InvalidTaskName):
+        artifact_path(tmp_path, "../team")
 
 
 def test_thinning_keeps_the_share_that_the_weight_says() -> None:

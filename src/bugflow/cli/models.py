@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bugflow.errors import ArtifactCorrupt
-from bugflow.ml.artifact import MANIFEST, load_artifact
+from bugflow.ml.artifact import MANIFEST, find_artifact, load_artifact
 from bugflow.ml.predictor import SHIPPED_MODELS
 
 app = typer.Typer(help="Look at saved models.", no_args_is_help=True)
@@ -39,7 +39,8 @@ def card(
 ) -> None:
     """Print the card of a model: data, splits, scores, limits."""
     path = Path(model)
-    typer.echo(load_artifact(path if path.is_dir() else (folder or SHIPPED_MODELS) / model).card)
+    path = find_artifact(path) if path.is_dir() else (folder or SHIPPED_MODELS) / model
+    typer.echo(load_artifact(path).card)
 
 
 @app.command()

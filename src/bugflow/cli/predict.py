@@ -11,7 +11,7 @@ import typer
 
 from bugflow.domain.predictions import BugText
 from bugflow.errors import InvalidFile
-from bugflow.ml.artifact import load_artifact
+from bugflow.ml.artifact import find_artifact, load_artifact
 from bugflow.ml.calibration import DEFAULT_PROMISE
 from bugflow.ml.features import extract
 from bugflow.ml.predictor import answer_all, load_predictor
@@ -25,7 +25,7 @@ def predict(
     file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet with id, title, description[, project].")],
     out: Annotated[Path, typer.Option(help="JSONL to write, one object a report, in order.")],
     model: Annotated[
-        Path | None, typer.Option(help="A folder that `bugflow train` saved; else the shipped models.")
+        Path | None, typer.Option(help="What `bugflow train --out` wrote; else the shipped models.")
     ] = None,
     promise: Annotated[
         float, typer.Option(min=0.5, max=0.99, help="Precision asked of what is decided `auto`.")
@@ -61,7 +61,7 @@ def _with_shipped(texts: list[BugText], promise: float) -> Iterator[dict[str, An
 
 
 def _with_model(texts: list[BugText], path: Path, promise: float) -> Iterator[dict[str, Any]]:
-    artifact = load_artifact(path)
+    artifact = load_artifact(find_artifact(path))
     for start in range(0, len(texts), BATCH):
         features = extract([clean(text) for text in texts[start : start + BATCH]])
         for answer in answer_all(artifact, features, promise=promise):

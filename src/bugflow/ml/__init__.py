@@ -1,0 +1,1 @@
+"""The ML engine: a library that knows nothing of HTTP or SQL."""

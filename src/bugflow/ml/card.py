@@ -23,8 +23,8 @@ LIMITS = """\
 * Text in other languages than English is hardly known to it.
 * Labels are what people set in their tracker: noisy, and on a scale of their own. About half of all duplicate pairs in
   public data carry different severities (Tian et al. 2016).
-* On a tracker it never saw it is much weaker than on later reports of known ones; see the second table. Promises were
-  calibrated on known trackers and are not kept on unseen ones: let it suggest until corrections of your own are in.
+* On a tracker it never saw it is much weaker than on later reports of known ones. Promises were calibrated on known
+  trackers and are not kept on unseen ones: let it suggest until corrections of your own are in.
 * Words of a product stand for its team. A report about another product with the same words goes to the wrong team.
 * Text beyond the first 600 words of a description and 200 of its code is not read.
 """
@@ -57,6 +57,7 @@ def write_card(name: str, report: Mapping[str, Any], recipe: Mapping[str, Any]) 
             rows |= {f"{source}: {peer}": peer_scores for peer, peer_scores in scores["peers"].items()}
         note = "Trained on at most 30,000 reports of the other trackers, tested on all of the one named."
         sections.append(f"## Trackers it never saw\n{note}\n\n{_table(rows)}")
+        sections.append("What a promise of 90% is worth there:\n\n" + _unseen_promises(report["by_source"]))
     sections.append(f"## Limits and known failures\n{LIMITS}")
     return "\n\n".join(section.rstrip() for section in sections) + "\n"
 
@@ -93,9 +94,20 @@ def _classes(scores: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _unseen_promises(by_source: Mapping[str, Any]) -> str:
+    lines = ["| tracker | it acts on | of those right |", "| --- | --- | --- |"]
+    for source, scores in by_source.items():
+        row = scores["model"]["promises"]["0.90"]
+        lines.append(f"| {source} | {row['coverage']:.1%} | {_share(row['precision'])} |")
+    return "\n".join(lines)
+
+
+def _share(value: float | None) -> str:
+    return "none" if value is None else f"{value:.1%}"
+
+
 def _promises(scores: Mapping[str, Any]) -> str:
     lines = ["| promised precision | it acts on | of those right |", "| --- | --- | --- |"]
     for promise, row in scores["promises"].items():
-        right = "none" if row["precision"] is None else f"{row['precision']:.1%}"
-        lines.append(f"| {float(promise):.0%} | {row['coverage']:.1%} | {right} |")
+        lines.append(f"| {float(promise):.0%} | {row['coverage']:.1%} | {_share(row['precision'])} |")
     return "\n".join(lines)

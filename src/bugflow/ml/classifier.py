@@ -1,6 +1,6 @@
 """Serve a linear model from plain arrays: weigh features, score labels, take a score apart."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,23 +18,25 @@ class Vocabulary:
     Attributes:
         keys: uint32 [f], rising; see `Features.keys`.
         idf: float32 [f]; 1 + ln((1 + n) / (1 + df)) over the training reports (Salton's, smoothed).
+        scales: float32 [3]; length of title, description and code.
     """
 
     keys: NDArray[np.uint32]
     idf: NDArray[np.float32]
+    scales: NDArray[np.float32] = field(default_factory=lambda: np.asarray(FIELD_SCALES, np.float32))
 
     def weigh(self, features: Features) -> csr_matrix:
-        """TF-IDF of unit length in each field, then the signals: float32 [n, f + s]. Unknown features are left out."""
+        """TF-IDF of a fixed length in each field, then the signals: float32 [n, f + s]. Unknown words are left out."""
         place = np.searchsorted(self.keys, features.keys)
         place[place == len(self.keys)] = 0
         known = self.keys[place] == features.keys if len(self.keys) else np.zeros(len(place), bool)
         row = np.repeat(np.arange(features.n), np.diff(features.offsets))[known]
         column = place[known]
         value = features.counts[known] * self.idf[column]
-        field = (features.keys[known] >> np.uint32(30)).astype(np.int64)
-        group = row * len(FIELD_SCALES) + field
-        squares = np.bincount(group, weights=value * value, minlength=features.n * len(FIELD_SCALES))
-        value = value * (np.asarray(FIELD_SCALES)[field] / np.sqrt(squares[group]))
+        where = (features.keys[known] >> np.uint32(30)).astype(np.int64)
+        group = row * len(self.scales) + where
+        squares = np.bincount(group, weights=value * value, minlength=features.n * len(self.scales))
+        value = value * (self.scales[where] / np.sqrt(squares[group]))
         n_known = np.bincount(row, minlength=features.n)
         return _append_dense(value, column, n_known, dense=features.signals, n_columns=len(self.keys))
 

@@ -1,0 +1,1 @@
+"""Training with scikit-learn; nothing here is imported for serving."""

@@ -1,5 +1,6 @@
 """One training run: read, evaluate, refit on the newest data, describe."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from bugflow.ml.artifact import Artifact, artifact_name
+from bugflow.errors import AlreadyExists, InvalidTaskName
+from bugflow.ml.artifact import TASK_NAME, Artifact
 from bugflow.ml.card import write_card
 from bugflow.ml.train.dataset import read_dataset, split_by_time
 from bugflow.ml.train.evaluate import evaluate_by_source, evaluate_by_time
@@ -66,9 +68,17 @@ def train_model(
 
 
 def artifact_path(out: Path, task: str) -> Path:
-    """Where a model goes: the folder itself if it is named like a model of the task, else the next number inside it."""
-    if out.name.startswith(f"{task}-"):
-        artifact_name(out)
+    """Where a model goes: the folder itself if it is named like a model of the task, else the next number inside it.
+
+    Raises:
+        InvalidTaskName: The task cannot name a folder.
+        AlreadyExists: The folder is there already.
+    """
+    if not TASK_NAME.fullmatch(task):
+        raise InvalidTaskName(name=task)
+    if re.fullmatch(rf"{task}-[1-9][0-9]*", out.name):
+        if out.exists():
+            raise AlreadyExists(what="model", key=out.name)
         return out
     taken = [path.name.removeprefix(f"{task}-") for path in out.glob(f"{task}-*")] if out.is_dir() else []
     return out / f"{task}-{max([int(number) for number in taken if number.isdecimal()], default=0) + 1}"

@@ -47,7 +47,7 @@ IdempotencyKey = Annotated[
 ]
 
 
-def get_metrics(request: Request) -> Metrics:
+async def get_metrics(request: Request) -> Metrics:
     metrics: Metrics = request.app.state.metrics
     return metrics
 

@@ -17,7 +17,7 @@ from bugflow.schemas.pages import Page
 from bugflow.services import sign_ins, teams
 
 
-def get_runtime(request: Request) -> Runtime:
+async def get_runtime(request: Request) -> Runtime:  # async: it costs no thread
     runtime: Runtime = request.app.state.runtime
     return runtime
 
@@ -25,7 +25,7 @@ def get_runtime(request: Request) -> Runtime:
 RuntimeDep = Annotated[Runtime, Depends(get_runtime)]
 
 
-def get_now(runtime: RuntimeDep) -> datetime:
+async def get_now(runtime: RuntimeDep) -> datetime:
     return runtime.clock()
 
 
@@ -76,7 +76,7 @@ class May:
 class Anyone:
     """Declares a route that needs no sign-in."""
 
-    def __call__(self) -> None:
+    async def __call__(self) -> None:
         return None
 
 

@@ -7,9 +7,25 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, column, func, insert, literal_column, or_, select, table, text, true
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    UnaryExpression,
+    and_,
+    column,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    table,
+    text,
+    true,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm.interfaces import ORMOption
+from sqlalchemy.sql.operators import custom_op
 
 from bugflow.db.tables import Base, Bug
 from bugflow.errors import InvalidCursor
@@ -22,6 +38,7 @@ def page_of(
     session: Session,
     query: Select[Row],
     *,
+    load: Sequence[ORMOption] = (),
     key: InstrumentedAttribute[Any] | None,
     identity: InstrumentedAttribute[int],
     sort: str,
@@ -30,7 +47,11 @@ def page_of(
 ) -> tuple[Sequence[Row], str | None]:
     """One page of a query, by keyset: rows added or removed meanwhile neither repeat nor hide others.
 
+    The ids are found and sorted first, then their rows are read: sorting whole rows would drag their texts along.
+
     Args:
+        query: Which rows, as `select(Entity).where(…)`.
+        load: How related rows are loaded.
         key: The column sorted by; None sorts by `identity` alone.
         sort: Name of the order, `-` in front for descending; a cursor is good for the order it was made in only.
 
@@ -44,14 +65,18 @@ def page_of(
     if cursor is not None:
         value, last_id = _read_cursor(cursor, sort, type(None) if key is None else key.type.python_type)
         query = query.where(_beyond(key, identity, value, last_id, descending=descending))
+    sorted_by = identity if key is None else key
     order = [identity] if key is None else [key, identity]
-    query = query.order_by(*(c.desc() if descending else c.asc() for c in order)).limit(limit + 1)
-    rows = session.scalars(query).unique().all()
-    if len(rows) <= limit:
+    found = query.with_only_columns(identity, sorted_by).order_by(*(c.desc() if descending else c for c in order))
+    places = session.execute(found.limit(limit + 1)).tuples().all()
+    ids = [row_id for row_id, _ in places[:limit]]
+    loaded = session.scalars(select(identity.class_).where(identity.in_(ids)).options(*load))
+    by_id = {getattr(row, identity.key): row for row in loaded}
+    rows = [by_id[row_id] for row_id in ids if row_id in by_id]
+    if len(places) <= limit:
         return rows, None
-    last = rows[limit - 1]
-    value = None if key is None else getattr(last, key.key)
-    return rows[:limit], _write_cursor(sort, value, getattr(last, identity.key))
+    last_id, value = places[limit - 1]
+    return rows, _write_cursor(sort, None if key is None else value, last_id)
 
 
 def _beyond(
@@ -106,7 +131,9 @@ def matches(session: Session, words: str) -> ColumnElement[bool]:
     if session.get_bind().dialect.name == "sqlite":
         expression = " ".join(f'"{word}"' for word in found) + "*"
         search = table("bug_search", column("rowid"))
-        return Bug.id.in_(select(search.c.rowid).where(text("bug_search MATCH :words").bindparams(words=expression)))
+        hits = select(search.c.rowid).where(text("bug_search MATCH :words").bindparams(words=expression))
+        # The + keeps SQLite from looking bugs up by id: it walks an index in the wanted order and asks "is it a hit?".
+        return UnaryExpression(Bug.__table__.c.id, operator=custom_op("+")).in_(hits)
     expression = " & ".join(f"'{word}'" for word in found) + ":*"
     simple: ColumnElement[str] = literal_column("'simple'::regconfig")
     vector = func.to_tsvector(simple, Bug.title + literal_column("' '") + Bug.description)
@@ -122,7 +149,8 @@ def insert_new(session: Session, target: type[Base], values: dict[str, Any]) -> 
     dialect = session.get_bind().dialect.name
     statement = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(target.__table__)  # type: ignore[arg-type]  # a Table
     # Not the row count, which psycopg does not know for inserts.
-    returned = statement.values(**values).on_conflict_do_nothing().returning(literal_column("1"))
+    one: ColumnElement[int] = literal_column("1")
+    returned = statement.values(**values).on_conflict_do_nothing().returning(one)
     return session.execute(returned).first() is not None
 
 

@@ -4,7 +4,7 @@ import secrets
 from datetime import datetime
 
 from pwdlib import PasswordHash
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from bugflow.db.queries import page_of
@@ -16,17 +16,13 @@ from bugflow.schemas.accounts import Me, MePatch, Preferences, UserCreate, UserP
 from bugflow.services import audit, notifications, teams
 
 
-def _with_team() -> Select[User]:
-    return select(User).options(joinedload(User.team))
-
-
 def get_user(session: Session, user_id: int) -> User:
     """A person with their team.
 
     Raises:
         NotFound: There is none of that id.
     """
-    user = session.scalar(_with_team().where(User.id == user_id))
+    user = session.scalar(select(User).where(User.id == user_id).options(joinedload(User.team)))
     if user is None:
         raise NotFound(what="user", key=user_id)
     return user
@@ -34,10 +30,13 @@ def get_user(session: Session, user_id: int) -> User:
 
 def list_users(session: Session, *, cursor: str | None, limit: int, active: bool | None = None) -> UserPage:
     """People in the order they were created; erased ones are left out."""
-    query = _with_team().where(User.erased_at.is_(None))
+    query = select(User).where(User.erased_at.is_(None))
     if active is not None:
         query = query.where(User.is_active == active)
-    rows, next_cursor = page_of(session, query, key=None, identity=User.id, sort="id", cursor=cursor, limit=limit)
+    load = [joinedload(User.team)]
+    rows, next_cursor = page_of(
+        session, query, load=load, key=None, identity=User.id, sort="id", cursor=cursor, limit=limit
+    )
     return UserPage(items=[UserRead.model_validate(row) for row in rows], next_cursor=next_cursor)
 
 

@@ -24,8 +24,10 @@ def list_comments(session: Session, bug_id: int, *, cursor: str | None, limit: i
         NotFound: There is no such bug.
     """
     reading.demand_bug(session, bug_id)
-    query = select(Comment).where(Comment.bug_id == bug_id).options(joinedload(Comment.author))
-    rows, next_cursor = page_of(session, query, key=None, identity=Comment.id, sort="id", cursor=cursor, limit=limit)
+    query, load = select(Comment).where(Comment.bug_id == bug_id), [joinedload(Comment.author)]
+    rows, next_cursor = page_of(
+        session, query, load=load, key=None, identity=Comment.id, sort="id", cursor=cursor, limit=limit
+    )
     return CommentPage(items=[CommentRead.model_validate(row) for row in rows], next_cursor=next_cursor)
 
 

@@ -171,19 +171,23 @@ def list_feedback(
     session: Session, *, bug_id: int | None, kind: FeedbackKind | None, cursor: str | None, limit: int
 ) -> FeedbackPage:
     """What people said, newest first."""
-    query = select(Feedback).options(joinedload(Feedback.actor))
+    query, load = select(Feedback), [joinedload(Feedback.actor)]
     if bug_id is not None:
         query = query.where(Feedback.bug_id == bug_id)
     if kind is not None:
         query = query.where(Feedback.kind == kind)
-    rows, next_cursor = page_of(session, query, key=None, identity=Feedback.id, sort="-id", cursor=cursor, limit=limit)
+    rows, next_cursor = page_of(
+        session, query, load=load, key=None, identity=Feedback.id, sort="-id", cursor=cursor, limit=limit
+    )
     return FeedbackPage(items=[FeedbackRead.model_validate(row) for row in rows], next_cursor=next_cursor)
 
 
 def list_review_queue(session: Session, *, cursor: str | None, limit: int) -> ReviewPage:
     """Unresolved bugs with a value that the machine was not sure of and nobody has confirmed, newest first."""
-    query = reading.with_names().where(Bug.needs_review, Bug.status != Status.RESOLVED)
-    rows, next_cursor = page_of(session, query, key=None, identity=Bug.id, sort="-id", cursor=cursor, limit=limit)
+    query = select(Bug).where(Bug.needs_review, Bug.status != Status.RESOLVED)
+    rows, next_cursor = page_of(
+        session, query, load=reading.NAMES, key=None, identity=Bug.id, sort="-id", cursor=cursor, limit=limit
+    )
     said = predictions.predictions_of(session, [row.id for row in rows])
     items = [ReviewItem(bug=BugRead.model_validate(row), predictions=_stored(said[row.id])) for row in rows]
     return ReviewPage(items=items, next_cursor=next_cursor)

@@ -53,15 +53,12 @@ def list_notifications(
     session: Session, actor: Actor, *, unread: bool, cursor: str | None, limit: int
 ) -> NotificationPage:
     """The actor's notifications, newest first."""
-    query = (
-        select(Notification)
-        .where(Notification.user_id == actor.id)
-        .options(joinedload(Notification.bug), joinedload(Notification.actor))
-    )
+    query = select(Notification).where(Notification.user_id == actor.id)
+    load = [joinedload(Notification.bug), joinedload(Notification.actor)]
     if unread:
         query = query.where(Notification.read_at.is_(None))
     rows, next_cursor = page_of(
-        session, query, key=None, identity=Notification.id, sort="-id", cursor=cursor, limit=limit
+        session, query, load=load, key=None, identity=Notification.id, sort="-id", cursor=cursor, limit=limit
     )
     items = [
         NotificationRead(

@@ -55,14 +55,16 @@ def overview(session: Session, actor: Actor, *, retrain_after: int, now: datetim
 
 def _triage_times(session: Session, now: datetime) -> Sequence[tuple[datetime, datetime]]:
     """When recent bugs were filed and when a person first moved, assigned, corrected or confirmed them."""
+    since = now - timedelta(days=RECENT_DAYS)
+    by_person = [EventKind.CHANGED, EventKind.CORRECTED, EventKind.CONFIRMED]
     first = (
         select(BugEvent.bug_id, func.min(BugEvent.created_at).label("at"))
-        .where(BugEvent.kind.in_([EventKind.CHANGED, EventKind.CORRECTED, EventKind.CONFIRMED]))
+        .where(BugEvent.kind.in_(by_person), BugEvent.created_at >= since)
         .group_by(BugEvent.bug_id)
         .subquery()
     )
     query = select(Bug.created_at, first.c.at).join(first, first.c.bug_id == Bug.id)
-    return session.execute(query.where(Bug.created_at >= now - timedelta(days=RECENT_DAYS))).tuples().all()
+    return session.execute(query.where(Bug.created_at >= since)).tuples().all()
 
 
 def _resolution_times(session: Session, now: datetime) -> Sequence[tuple[datetime, datetime | None]]:
@@ -77,9 +79,8 @@ def _median_hours(times: Sequence[tuple[datetime, datetime | None]]) -> float | 
 
 def _recent_acceptance(session: Session, now: datetime) -> float | None:
     since = now - timedelta(days=RECENT_DAYS)
-    rows = _fates(session, since)
-    n_predicted = sum(n for *_, n in rows)
-    n_corrected = sum(n for *_, corrected, _confirmed, n in rows if corrected)
+    n_predicted = sum(_made(session, since).values())
+    n_corrected = sum(n for (*_, agrees), n in _fates(session, since).items() if not agrees)
     return round(1 - n_corrected / n_predicted, 4) if n_predicted else None
 
 
@@ -178,48 +179,55 @@ def _days(moments: Sequence[datetime | None]) -> list[date]:
 
 def acceptance(session: Session) -> list[Acceptance]:
     """How each model's predictions fared, by field and version."""
-    totals: dict[tuple[Task, str], list[int]] = {}
-    for task, version, decision, corrected, confirmed, n in _fates(session, None):
-        total = totals.setdefault((task, version), [0, 0, 0, 0, 0])
-        acted = decision is Decision.AUTO
-        for position, counts in enumerate((True, corrected, confirmed, acted, acted and corrected)):
-            total[position] += n * counts
-    return [
-        Acceptance(
-            task=task,
-            model_version=version,
-            n_predicted=n,
-            n_corrected=n_corrected,
-            n_confirmed=n_confirmed,
-            acceptance=round(1 - n_corrected / n, 4),
-            coverage=round(n_acted / n, 4),
-            precision=round(1 - n_wrong / n_acted, 4) if n_acted else None,
+    made = _made(session, None)
+    fates = _fates(session, None)
+    answer = []
+    for task, version in sorted({(task, version) for task, version, _ in made}):
+        by_decision = {decision: made.get((task, version, decision), 0) for decision in Decision}
+        corrected = {decision: fates.get((task, version, decision, False), 0) for decision in Decision}
+        n_predicted, n_corrected, n_acted = (
+            sum(by_decision.values()),
+            sum(corrected.values()),
+            by_decision[Decision.AUTO],
         )
-        for (task, version), (n, n_corrected, n_confirmed, n_acted, n_wrong) in sorted(totals.items())
-    ]
+        answer.append(
+            Acceptance(
+                task=task,
+                model_version=version,
+                n_predicted=n_predicted,
+                n_corrected=n_corrected,
+                n_confirmed=sum(fates.get((task, version, decision, True), 0) for decision in Decision),
+                acceptance=round(1 - n_corrected / n_predicted, 4),
+                coverage=round(n_acted / n_predicted, 4),
+                precision=round(1 - corrected[Decision.AUTO] / n_acted, 4) if n_acted else None,
+            )
+        )
+    return answer
 
 
-def _fates(session: Session, since: datetime | None) -> Sequence[tuple[Task, str, Decision, bool, bool, int]]:
-    """Predictions counted by field, version, decision, and whether the newest word on them is a correction
-    (an override counts as one) or a confirmation.
-    """
-    newest = (
-        select(Feedback.bug_id, Feedback.task, func.max(Feedback.id).label("id"))
-        .group_by(Feedback.bug_id, Feedback.task)
-        .subquery()
-    )
-    word = select(newest.c.bug_id, newest.c.task, Feedback.kind).join(Feedback, Feedback.id == newest.c.id).subquery()
-    corrected = func.coalesce(word.c.kind.in_([FeedbackKind.CORRECTION, FeedbackKind.OVERRIDE]), False)
-    confirmed = func.coalesce(word.c.kind == FeedbackKind.CONFIRMATION, False)
-    query = select(
-        PredictionRow.task,
-        PredictionRow.model_version,
-        PredictionRow.decision,
-        corrected.label("corrected"),
-        confirmed.label("confirmed"),
-        func.count(),
-    ).outerjoin(word, and_(word.c.bug_id == PredictionRow.bug_id, word.c.task == PredictionRow.task))
+def _made(session: Session, since: datetime | None) -> dict[tuple[Task, str, Decision], int]:
+    """Predictions counted by field, version and decision."""
+    columns = (PredictionRow.task, PredictionRow.model_version, PredictionRow.decision)
+    query = select(*columns, func.count()).group_by(*columns)
     if since is not None:
         query = query.where(PredictionRow.created_at >= since)
-    columns = (PredictionRow.task, PredictionRow.model_version, PredictionRow.decision, "corrected", "confirmed")
-    return session.execute(query.group_by(*columns)).tuples().all()
+    return {(task, version, decision): n for task, version, decision, n in session.execute(query).tuples()}
+
+
+def _fates(session: Session, since: datetime | None) -> dict[tuple[Task, str, Decision, bool], int]:
+    """Predictions on which a person spoke, counted by field, version, decision and whether the newest word agrees
+    (an override is a disagreement).
+    """
+    newest = select(func.max(Feedback.id)).group_by(Feedback.bug_id, Feedback.task)
+    agrees = Feedback.kind == FeedbackKind.CONFIRMATION
+    columns = (PredictionRow.task, PredictionRow.model_version, PredictionRow.decision, agrees.label("agrees"))
+    query = (
+        select(*columns, func.count())
+        .join(Feedback, and_(Feedback.bug_id == PredictionRow.bug_id, Feedback.task == PredictionRow.task))
+        .where(Feedback.id.in_(newest))
+        .group_by(*columns[:3], "agrees")
+    )
+    if since is not None:
+        query = query.where(PredictionRow.created_at >= since)
+    rows = session.execute(query).tuples()
+    return {(task, version, decision, bool(agreed)): n for task, version, decision, agreed, n in rows}

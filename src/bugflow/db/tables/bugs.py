@@ -32,12 +32,16 @@ class Bug(Base):
         Index("ix_bug_project_id_created_at", "project_id", "created_at", "id"),
         Index("ix_bug_assigned_to_id_created_at", "assigned_to_id", "created_at", "id"),
         Index("ix_bug_reporter_id_created_at", "reporter_id", "created_at", "id"),
-        Index("ix_bug_needs_review_status", "needs_review", "status"),
+        Index("ix_bug_needs_review_id", "needs_review", "id"),
+        # Statistics read all bugs; from this index alone, not from the pages that hold the texts.
+        Index(
+            "ix_bug_statistics",
+            *("status", "severity", "team_id", "needs_review", "assigned_to_id", "created_at", "resolved_at"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str] = mapped_column(String(300))
-    description: Mapped[str] = mapped_column(Text)
     project_id: Mapped[int] = mapped_column(ForeignKey("project.id"))
     status: Mapped[Status] = mapped_column(word(Status), default=Status.OPEN)
     severity: Mapped[Severity] = mapped_column(word(Severity))
@@ -52,6 +56,8 @@ class Bug(Base):
     updated_at: Mapped[datetime]
     resolved_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(default=1)
+    # Last: SQLite walks over what stands before a column, and descriptions are long.
+    description: Mapped[str] = mapped_column(Text)
 
     project: Mapped[Project] = relationship(lazy="raise")
     team: Mapped[Team] = relationship(lazy="raise")
@@ -66,7 +72,10 @@ class BugEvent(Base):
     """
 
     __tablename__ = "bug_event"
-    __table_args__ = (Index("ix_bug_event_bug_id_id", "bug_id", "id"), Index("ix_bug_event_created_at", "created_at"))
+    __table_args__ = (
+        Index("ix_bug_event_bug_id_id", "bug_id", "id"),
+        Index("ix_bug_event_kind_created_at", "kind", "created_at", "bug_id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     bug_id: Mapped[int] = mapped_column(ForeignKey("bug.id"))

@@ -20,7 +20,7 @@ class PredictionRow(Base):
     __tablename__ = "prediction"
     __table_args__ = (
         Index("ix_prediction_bug_id_task", "bug_id", "task"),
-        Index("ix_prediction_model_version_created_at", "model_version", "created_at"),
+        Index("ix_prediction_statistics", "task", "model_version", "decision", "created_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

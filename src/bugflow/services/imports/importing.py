@@ -125,6 +125,8 @@ def import_file(
                 _write(session, list(zip(new, assessments, strict=True)), options=options, policy=policy, now=now)
         report.n_added += len(new)
         progress(n_rows)
+    if report.n_added and not options.dry_run:
+        database.refresh_statistics()
     return report
 
 

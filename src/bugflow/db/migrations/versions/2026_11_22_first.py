@@ -87,7 +87,6 @@ def upgrade() -> None:
         "bug",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("title", sa.String(length=300), nullable=False),
-        sa.Column("description", sa.Text(), nullable=False),
         sa.Column("project_id", sa.Integer(), nullable=False),
         sa.Column("status", WORD, nullable=False),
         sa.Column("severity", WORD, nullable=False),
@@ -102,6 +101,7 @@ def upgrade() -> None:
         sa.Column("updated_at", MOMENT, nullable=False),
         sa.Column("resolved_at", MOMENT, nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["assigned_to_id"], ["user.id"], name=op.f("fk_bug_assigned_to_id_user")),
         sa.ForeignKeyConstraint(["project_id"], ["project.id"], name=op.f("fk_bug_project_id_project")),
         sa.ForeignKeyConstraint(["reporter_id"], ["user.id"], name=op.f("fk_bug_reporter_id_user")),
@@ -110,10 +110,16 @@ def upgrade() -> None:
     )
     op.create_index("ix_bug_assigned_to_id_created_at", "bug", ["assigned_to_id", "created_at", "id"], unique=False)
     op.create_index("ix_bug_created_at_id", "bug", ["created_at", "id"], unique=False)
-    op.create_index("ix_bug_needs_review_status", "bug", ["needs_review", "status"], unique=False)
+    op.create_index("ix_bug_needs_review_id", "bug", ["needs_review", "id"], unique=False)
     op.create_index("ix_bug_project_id_created_at", "bug", ["project_id", "created_at", "id"], unique=False)
     op.create_index("ix_bug_reporter_id_created_at", "bug", ["reporter_id", "created_at", "id"], unique=False)
     op.create_index("ix_bug_severity_rank_id", "bug", ["severity_rank", "id"], unique=False)
+    op.create_index(
+        "ix_bug_statistics",
+        "bug",
+        ["status", "severity", "team_id", "needs_review", "assigned_to_id", "created_at", "resolved_at"],
+        unique=False,
+    )
     op.create_index("ix_bug_status_created_at", "bug", ["status", "created_at", "id"], unique=False)
     op.create_index("ix_bug_team_id_created_at", "bug", ["team_id", "created_at", "id"], unique=False)
     op.create_index("ix_bug_updated_at_id", "bug", ["updated_at", "id"], unique=False)
@@ -168,7 +174,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_bug_event")),
     )
     op.create_index("ix_bug_event_bug_id_id", "bug_event", ["bug_id", "id"], unique=False)
-    op.create_index("ix_bug_event_created_at", "bug_event", ["created_at"], unique=False)
+    op.create_index("ix_bug_event_kind_created_at", "bug_event", ["kind", "created_at", "bug_id"], unique=False)
 
     op.create_table(
         "comment",
@@ -242,7 +248,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_prediction_bug_id_task", "prediction", ["bug_id", "task"], unique=False)
     op.create_index(
-        "ix_prediction_model_version_created_at", "prediction", ["model_version", "created_at"], unique=False
+        "ix_prediction_statistics", "prediction", ["task", "model_version", "decision", "created_at"], unique=False
     )
 
     op.create_table(
@@ -340,7 +346,7 @@ def downgrade() -> None:
     op.drop_index("ix_feedback_bug_id_task_id", table_name="feedback")
 
     op.drop_table("feedback")
-    op.drop_index("ix_prediction_model_version_created_at", table_name="prediction")
+    op.drop_index("ix_prediction_statistics", table_name="prediction")
     op.drop_index("ix_prediction_bug_id_task", table_name="prediction")
 
     op.drop_table("prediction")
@@ -356,7 +362,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_comment_bug_id"), table_name="comment")
 
     op.drop_table("comment")
-    op.drop_index("ix_bug_event_created_at", table_name="bug_event")
+    op.drop_index("ix_bug_event_kind_created_at", table_name="bug_event")
     op.drop_index("ix_bug_event_bug_id_id", table_name="bug_event")
 
     op.drop_table("bug_event")
@@ -372,10 +378,11 @@ def downgrade() -> None:
     op.drop_index("ix_bug_updated_at_id", table_name="bug")
     op.drop_index("ix_bug_team_id_created_at", table_name="bug")
     op.drop_index("ix_bug_status_created_at", table_name="bug")
+    op.drop_index("ix_bug_statistics", table_name="bug")
     op.drop_index("ix_bug_severity_rank_id", table_name="bug")
     op.drop_index("ix_bug_reporter_id_created_at", table_name="bug")
     op.drop_index("ix_bug_project_id_created_at", table_name="bug")
-    op.drop_index("ix_bug_needs_review_status", table_name="bug")
+    op.drop_index("ix_bug_needs_review_id", table_name="bug")
     op.drop_index("ix_bug_created_at_id", table_name="bug")
     op.drop_index("ix_bug_assigned_to_id_created_at", table_name="bug")
 

@@ -14,12 +14,13 @@ from bugflow.ui.format import ROLE_NAMES
 from bugflow.ui.session import SESSIONS, Session, find_current
 
 HERE = Path(__file__).parent
-HOME = {Role.TESTER: "pages/report.py", Role.DEVELOPER: "pages/bugs.py", Role.PM: "pages/dashboard.py"}
+# The scripts of the pages lie in `screens`: beside a folder named `pages` Streamlit would make its own navigation of it.
+HOME = {Role.TESTER: "screens/report.py", Role.DEVELOPER: "screens/bugs.py", Role.PM: "screens/dashboard.py"}
 
 
 def _page(name: str, title: str, icon: str, *, url: str = "", hidden: bool = False, default: bool = False) -> st.Page:
     return st.Page(
-        f"pages/{name}.py",
+        f"screens/{name}.py",
         title=title,
         icon=f":material/{icon}:",
         url_path=url or name,
@@ -61,7 +62,7 @@ def sidebar(session: Session, me: Me) -> None:
         look.show(look.person(me.display_name, team))
         if me.n_unread:
             st.page_link(
-                "pages/notifications.py", label=f"Unread: {me.n_unread}", icon=":material/notifications_unread:"
+                "screens/notifications.py", label=f"Unread: {me.n_unread}", icon=":material/notifications_unread:"
             )
         st.button("Sign out", icon=":material/logout:", width="stretch", on_click=sign_out, args=(session,))
 

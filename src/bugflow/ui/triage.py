@@ -52,9 +52,10 @@ def verdict(prediction: PredictionRead | StoredPrediction) -> str:
 
 def show_prediction(task: Task, prediction: PredictionRead | StoredPrediction) -> None:
     badge = look.severity_badge(prediction.label) if task is Task.SEVERITY else look.team_chip(prediction.label)
-    by_rules = '<span class="bf-soft">Answered by keyword rules</span>' if prediction.source is Source.RULES else ""
+    source = "keyword rules" if prediction.source is Source.RULES else prediction.model_version
     look.show(
-        f'<div class="bf-line"><span class="bf-soft">{TASK_NAMES[task]}</span>{badge}{by_rules}</div>',
+        f'<div class="bf-line"><span class="bf-soft">{TASK_NAMES[task]}</span>{badge}'
+        f'<span class="bf-soft">{escape(source)}</span></div>',
         f'<p class="bf-verdict">{escape(verdict(prediction))}</p>',
         look.bars(top_of(prediction)),
     )
@@ -70,7 +71,7 @@ def show_duplicates(duplicates: Sequence[DuplicateRead]) -> None:
     """Earlier reports that may say the same. Nothing is linked or closed by the machine."""
     look.show('<h3 class="bf-sub">Reported before?</h3>')
     for one in duplicates:
-        st.page_link("pages/bug.py", label=trouble.plain(one.title), query_params={"id": str(one.bug_id)})
+        st.page_link("screens/bug.py", label=trouble.plain(one.title), query_params={"id": str(one.bug_id)})
         regression = '<span class="bf-review">Possible regression</span>' if one.status is Status.RESOLVED else ""
         likely = "Likely the same" if one.likely else "Perhaps the same"
         look.show(
@@ -146,7 +147,7 @@ def give_feedback(session: Session, bug: BugRead, task: Task, label: str, *, rea
     changed(session, f"Recorded. Corrections so far: {given.feedback_count}. To the next training: {left}.")
 
 
-def correction(session: Session, bug: BugDetail, *, prefix: str = "correct") -> None:
+def correction(session: Session, bug: BugDetail, *, prefix: str = "correct", confirmable: bool = True) -> None:
     """A PM's word on severity and team: choose, say why, done. Choosing what it is confirms it."""
     options: dict[Task, list[str]] = {Task.SEVERITY: [str(one) for one in Severity], Task.TEAM: session.team_names}
     now = {Task.SEVERITY: bug.severity.value, Task.TEAM: bug.team}
@@ -158,6 +159,7 @@ def correction(session: Session, bug: BugDetail, *, prefix: str = "correct") -> 
             default=now[task],
             format_func=label_name,
             required=True,
+            wrap=True,
             key=f"{prefix}_{task}_{bug.id}_{bug.version}",
         )
         label = str(chosen)
@@ -168,10 +170,14 @@ def correction(session: Session, bug: BugDetail, *, prefix: str = "correct") -> 
                 if st.form_submit_button(f"Correct to {name}", type="primary", icon=":material/check:"):
                     with trouble.attempt():
                         give_feedback(session, bug, task, label, reason=reason)
-        elif set_by[task] is SetBy.MACHINE and st.button(
-            f"Confirm: {trouble.plain(label_name(label))}",
-            icon=":material/thumb_up:",
-            key=f"{prefix}_{task}_confirm_{bug.id}",
+        elif (
+            confirmable
+            and set_by[task] is SetBy.MACHINE
+            and st.button(
+                f"Confirm: {trouble.plain(label_name(label))}",
+                icon=":material/thumb_up:",
+                key=f"{prefix}_{task}_confirm_{bug.id}",
+            )
         ):
             with trouble.attempt():
                 give_feedback(session, bug, task, label)

@@ -20,7 +20,8 @@ Arguments = ParamSpec("Arguments")
 
 def plain(text: str) -> str:
     """Text from elsewhere for an element that draws Markdown: it is shown as written."""
-    escaped = re.sub(r"([\\`*_{}\[\]()#+\-.!|~<>$&^=])", r"\\\1", " ".join(text.split()))
+    unlinked = re.sub(r"\b(?:https?|ftp|mailto)(?=:)|\bwww(?=\.)|@", "\\g<0>\N{WORD JOINER}", " ".join(text.split()))
+    escaped = re.sub(r"([\\`*_{}\[\]()#+\-.!|~<>$&^=])", r"\\\1", unlinked)
     return re.sub(r":(?=[\w/+\\-]+:|[\w-]+\\?\[)", ":\N{WORD JOINER}", escaped)  # icons, emoji codes and colours
 
 

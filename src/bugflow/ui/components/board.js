@@ -68,9 +68,9 @@ function cardOf(board, id) {
 function drawCard(board, card) {
   const { words } = board.data;
   const badge = element("span", { class: `badge ${card.severity}` }, element("i", { "aria-hidden": "true" }), card.severityName);
-  const facts = element("span", { class: "facts" }, badge, element("span", { class: "chip" }, card.team),
-    card.review ? element("span", { class: "review" }, words.review) : null);
+  const facts = element("span", { class: "facts" }, badge, element("span", { class: "chip" }, card.team));
   const foot = element("span", { class: "foot" }, element("span", {}, `#${card.id}`),
+    card.review ? element("span", { class: "review" }, words.review) : null,
     card.person ? element("span", { class: "person" }, card.person) : null, element("time", {}, card.when));
   const button = element("button", { type: "button", class: "card", "data-id": card.id,
     "aria-describedby": "how", "data-movable": card.movable ? "yes" : "no" },

@@ -12,7 +12,7 @@ from bugflow.ui.format import SEVERITY_NAMES, STATUS_NAMES, ago
 
 _HERE = Path(__file__).parent
 HOW = "Drag a card, or move it with the left and right arrow keys. Enter opens it."
-_HTML = f'<div class="board"></div><p class="how" id="how">{HOW}</p>'
+_HTML = f'<p class="how" id="how">{HOW}</p><div class="board"></div>'
 _WORDS = {
     "empty": "No bugs",
     "review": "To review",

@@ -11,6 +11,15 @@ PATHS = (
 
 _SCRIPT = """
 export default function ({ data }) {
+  const app = document.querySelector(".stApp");
+  const follow = () => { document.documentElement.style.colorScheme = getComputedStyle(app).colorScheme; };
+  const watch = new MutationObserver(follow);
+  if (app) { follow(); watch.observe(app, { attributes: true, attributeFilter: ["class"] }); }
+  choose(data);
+  return () => watch.disconnect();
+}
+
+function choose(data) {
   try {
     // Where and what Streamlit 1.67 keeps: "stActiveTheme-<path>-v2" is "Light", "Dark" or "System".
     const wanted = { light: "Light", dark: "Dark", system: "System" }[data.theme];

@@ -4,10 +4,10 @@ import streamlit as st
 
 _SCRIPT = """
 export default function ({ data }) {
-  const field = document.querySelector('textarea[aria-label="' + data.label + '"]');
-  if (!field) return;
   let timer = 0;
-  const pause = () => {
+  const pause = (event) => {
+    const field = event.target;  // listened for on the document: Streamlit may draw the field later, or anew
+    if (field.tagName !== "TEXTAREA" || field.getAttribute("aria-label") !== data.label) return;
     clearTimeout(timer);
     timer = setTimeout(() => {
       if (field.value.trim().length < data.least) return;
@@ -16,8 +16,8 @@ export default function ({ data }) {
       field.dispatchEvent(new KeyboardEvent("keydown", enter));
     }, data.milliseconds);
   };
-  field.addEventListener("input", pause);
-  return () => { clearTimeout(timer); field.removeEventListener("input", pause); };
+  document.addEventListener("input", pause);
+  return () => { clearTimeout(timer); document.removeEventListener("input", pause); };
 }
 """
 

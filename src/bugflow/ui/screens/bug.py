@@ -9,7 +9,7 @@ from bugflow.domain.bugs import MAX_DESCRIPTION_CHARACTERS, MAX_TITLE_CHARACTERS
 from bugflow.errors import BugFlowError
 from bugflow.schemas.bugs import BugDetail, BugPatch
 from bugflow.ui import conversation, look, triage, trouble
-from bugflow.ui.format import DASH, TASK_NAMES, ago, moment_text
+from bugflow.ui.format import DASH, ago, moment_text
 from bugflow.ui.session import Session, current
 
 
@@ -175,18 +175,17 @@ def side(session: Session, tagged: TaggedBug) -> None:
     bug = tagged.bug
     with st.container(border=True):
         show_facts(bug)
-        triage.move_buttons(session, bug, etag=tagged.etag)
         if bug.may_assign:
             assign(session, bug)
     if bug.may_correct:
         with st.container(border=True):
             look.show('<h2 class="bf-sub">Correct the triage</h2>')
             triage.correction(session, bug)
-    for prediction in bug.predictions:
+    if bug.predictions:
         with st.container(border=True):
-            look.show(f'<h2 class="bf-sub">{TASK_NAMES[prediction.task]}: what BugFlow said</h2>')
-            triage.show_prediction(prediction.task, prediction)
-            look.show(f'<p class="bf-note">{escape(prediction.model_version)}</p>')
+            look.show('<h2 class="bf-sub">What BugFlow said</h2>')
+            for prediction in bug.predictions:
+                triage.show_prediction(prediction.task, prediction)
 
 
 @trouble.guarded
@@ -196,11 +195,12 @@ def page() -> None:
     if wanted is None:
         look.heading("Bug")
         look.empty("Which bug?", "Open one from a list, or search for it.")
-        st.page_link("pages/bugs.py", label="My bugs", icon=":material/bug_report:")
+        st.page_link("screens/bugs.py", label="My bugs", icon=":material/bug_report:")
         return
     tagged = session.client.get_bug(wanted)
     look.show(f'<span class="bf-number">Bug #{wanted}</span>')
     look.heading(tagged.bug.title)
+    triage.move_buttons(session, tagged.bug, etag=tagged.etag)
     left, right = st.columns([5, 3], gap="large")
     with right:
         side(session, tagged)

@@ -18,22 +18,17 @@ KEEP_SECONDS = 20.0
 
 def show_totals(overview: Overview) -> None:
     tiles: list[tuple[str, int | str, str]] = [
-        ("Open", overview.n_open, "Reported, nobody works on it yet"),
+        ("Open", overview.n_open, "Nobody works on it yet"),
         ("In progress", overview.n_in_progress, "Somebody works on it"),
-        ("Critical, not resolved", overview.n_critical_open, "Open or in progress"),
-        ("Nobody assigned", overview.n_unassigned, "Not resolved and without a person"),
-        ("Reported, last 7 days", overview.n_reported_last_7_days, ""),
-        ("Resolved, last 7 days", overview.n_resolved_last_7_days, ""),
-        (
-            "Median time to triage",
-            hours_text(overview.median_hours_to_triage),
-            "To a person's first word, move or assignment; 90 days",
-        ),
-        ("Predictions kept", percent(overview.acceptance), "Share of predictions that nobody corrected; 90 days"),
+        ("Critical", overview.n_critical_open, "Not resolved"),
+        ("Nobody assigned", overview.n_unassigned, "Not resolved"),
+        ("Reported", overview.n_reported_last_7_days, "Last 7 days"),
+        ("Resolved", overview.n_resolved_last_7_days, "Last 7 days"),
+        ("Time to triage", hours_text(overview.median_hours_to_triage), "Median, last 90 days"),
+        ("Predictions kept", percent(overview.acceptance), "Nobody corrected them"),
     ]
-    with st.container(horizontal=True):
-        for name, value, about in tiles:
-            st.metric(name, value, help=about or None, border=True, width=210)
+    cells = "".join(f"<div><dt>{name}</dt><dd>{value}<small>{about}</small></dd></div>" for name, value, about in tiles)
+    look.show(f'<dl class="bf-tiles">{cells}</dl>')
 
 
 def show_severities(counts: list[SeverityCount]) -> None:
@@ -61,9 +56,7 @@ def show_teams(loads: list[TeamLoad]) -> None:
 def show_mine(session: Session, overview: Overview) -> None:
     me = session.me
     if me.role is Role.PM and overview.n_needs_review:
-        st.page_link("pages/review.py", label=f"To review: {overview.n_needs_review}", icon=":material/rule:")
-    if me.n_unread:
-        st.page_link("pages/notifications.py", label=f"Unread: {me.n_unread}", icon=":material/notifications_unread:")
+        st.page_link("screens/review.py", label=f"To review: {overview.n_needs_review}", icon=":material/rule:")
     wanted = BugFilter(assigned_to="me", status=[Status.OPEN, Status.IN_PROGRESS], sort="-severity", limit=8)
     mine = session.keep("mine", lambda: session.client.list_bugs(wanted), seconds=KEEP_SECONDS).items
     if not mine:
@@ -72,7 +65,7 @@ def show_mine(session: Session, overview: Overview) -> None:
     with st.container(key="bugs", gap="small"):
         for bug in mine:
             with st.container(border=True):
-                st.page_link("pages/bug.py", label=trouble.plain(bug.title), query_params={"id": str(bug.id)})
+                st.page_link("screens/bug.py", label=trouble.plain(bug.title), query_params={"id": str(bug.id)})
                 look.show(look.bug_line(bug))
 
 
@@ -83,7 +76,7 @@ def page() -> None:
     overview = session.keep("overview", session.client.get_overview, seconds=KEEP_SECONDS)
     if not overview.n_bugs:
         look.empty("No bugs yet", "Figures appear with the first report.")
-        st.page_link("pages/report.py", label="Report a bug", icon=":material/edit_square:")
+        st.page_link("screens/report.py", label="Report a bug", icon=":material/edit_square:")
         return
     show_totals(overview)
     left, right = st.columns([3, 2], gap="large")

@@ -25,28 +25,18 @@ Columns = dict[Status, BugPage]
 
 
 def wanted_bugs(session: Session) -> BugFilter:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        text = st.text_input(
-            "Search",
-            key="q",
-            bind="query-params",
-            placeholder="Words in title or text",
-            icon=":material/search:",
-            width=260,
-        )
-        team = st.multiselect(
-            "Team", session.team_names, key="team", bind="query-params", width=260, placeholder="All teams"
-        )
-        severity = st.multiselect(
-            "Severity",
-            [str(one) for one in reversed(Severity)],
-            format_func=lambda one: SEVERITY_NAMES[Severity(one)],
-            key="severity",
-            bind="query-params",
-            width=260,
-            placeholder="All severities",
-        )
-        mine = st.toggle("Only mine", key="mine", bind="query-params", width="content")
+    first, second, third, fourth = st.columns([3, 3, 3, 2], vertical_alignment="bottom")
+    text = first.text_input("Search", key="q", bind="query-params", placeholder="Words", icon=":material/search:")
+    team = second.multiselect("Team", session.team_names, key="team", bind="query-params", placeholder="All")
+    severity = third.multiselect(
+        "Severity",
+        [str(one) for one in reversed(Severity)],
+        format_func=lambda one: SEVERITY_NAMES[Severity(one)],
+        key="severity",
+        bind="query-params",
+        placeholder="All",
+    )
+    mine = fourth.toggle("Only mine", key="mine", bind="query-params")
     return BugFilter(
         q=text.strip()[:500] or None if text else None,
         team=team,
@@ -102,7 +92,7 @@ def drawer(bug_id: int) -> None:
     bug = session.client.get_bug(bug_id).bug
     look.show(f'<h2 class="bf-sub">{escape(bug.title)}</h2>', look.bug_line(bug))
     st.page_link(
-        "pages/bug.py", label="Open the whole page", icon=":material/open_in_full:", query_params={"id": str(bug.id)}
+        "screens/bug.py", label="Open the whole page", icon=":material/open_in_full:", query_params={"id": str(bug.id)}
     )
     triage.move_buttons(session, bug, prefix="drawer_move")
     with st.container(border=True):
@@ -126,7 +116,7 @@ def board(wanted: BugFilter) -> None:
         bugs,
         movable={bug.id for items in bugs.values() for bug in items if is_movable(me, bug)},
         more={status for status, page in columns.items() if page.next_cursor},
-        answer=st.session_state.get("board_answer"),
+        answer=st.session_state.pop("board_answer", None),  # said once
     )
     if move is not None:
         st.session_state["board_answer"] = apply_move(session, columns, move)

@@ -101,7 +101,7 @@ def show_reported(reported: BugReported, refused: list[str]) -> None:
     st.success(f"Bug #{reported.id} is reported.", icon=":material/check_circle:")
     with st.container(border=True):
         st.page_link(
-            "pages/bug.py",
+            "screens/bug.py",
             label=trouble.plain(reported.title),
             icon=":material/bug_report:",
             query_params={"id": str(reported.id)},

@@ -24,12 +24,11 @@ PAGE_SIZE = 25
 def wanted_bugs(me: Me, session: Session) -> BugFilter:
     """The filter widgets, each bound to a part of the URL, as the API's filter."""
     views = {key: name for key, name in VIEWS.items() if key != "team" or me.team}
-    if me.role is Role.TESTER:
-        views = {key: views[key] for key in ("reported", "assigned", "team", "all") if key in views}
+    first_view = {Role.TESTER: "reported", Role.DEVELOPER: "assigned", Role.PM: "all"}[me.role]
     view = st.segmented_control(
         "View",
         list(views),
-        default=next(iter(views)),
+        default=first_view,
         format_func=lambda key: views[key],
         required=True,
         key="view",
@@ -104,7 +103,7 @@ def row(session: Session, me: Me, bug: BugRead) -> None:
     with st.container(border=True):
         text, action = st.columns([5, 1.3], vertical_alignment="center")
         with text:
-            st.page_link("pages/bug.py", label=trouble.plain(bug.title), query_params={"id": str(bug.id)})
+            st.page_link("screens/bug.py", label=trouble.plain(bug.title), query_params={"id": str(bug.id)})
             look.show(look.bug_line(bug))
         if is_own(me, bug):
             status = MOVES[bug.status][0]

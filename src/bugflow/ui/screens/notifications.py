@@ -32,7 +32,7 @@ def row(session: Session, one: NotificationRead) -> None:
                 f'<time class="bf-soft" title="{moment_text(one.created_at)}">{ago(one.created_at)}</time></div>'
             )
             st.page_link(
-                "pages/bug.py",
+                "screens/bug.py",
                 label=trouble.plain(f"#{one.bug_id} {one.bug_title}"),
                 query_params={"id": str(one.bug_id)},
             )

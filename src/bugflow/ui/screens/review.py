@@ -48,13 +48,11 @@ def show_item(session: Session, item: ReviewItem) -> None:
     bug = item.bug
     left, right = st.columns([3, 2], gap="large")
     with left, st.container(border=True):
+        look.show(f'<h2 class="bf-sub">{escape(bug.title)}</h2>', look.bug_line(bug))
+        look.show(look.text_block(bug.description))
         st.page_link(
-            "pages/bug.py",
-            label=trouble.plain(bug.title),
-            icon=":material/bug_report:",
-            query_params={"id": str(bug.id)},
+            "screens/bug.py", label="Open the bug", icon=":material/open_in_full:", query_params={"id": str(bug.id)}
         )
-        look.show(look.bug_line(bug), look.text_block(bug.description))
     with right:
         for prediction in item.predictions:
             with st.container(border=True):
@@ -74,7 +72,7 @@ def show_item(session: Session, item: ReviewItem) -> None:
             )
         look.show('<h2 class="bf-sub">Correct it</h2>')
         detail = session.client.get_bug(bug.id).bug
-        triage.correction(session, detail, prefix="review")
+        triage.correction(session, detail, prefix="review", confirmable=False)
 
 
 def show_recent(session: Session) -> None:

@@ -1,0 +1,303 @@
+"""An API in memory: it really keeps bugs and answers like the real one, so that pages are tested without mocks."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import httpx2
+
+NOW = datetime.now(UTC)
+PASSWORD = "quiet-otter-9"
+SCORES = {"low": 0.1, "medium": 0.2, "high": 0.6, "critical": 0.1}
+TEAMS = {"Backend": 0.41, "DevOps": 0.38, "Frontend": 0.16, "Mobile": 0.05}
+MOVES = {"open": ["in_progress"], "in_progress": ["resolved", "open"], "resolved": ["open"]}
+NAMES = {1: ("tess", "tester", None), 2: ("dev", "developer", "Backend"), 3: ("pm", "pm", None)}
+
+
+def named(user_id: int) -> dict[str, Any]:
+    return {"id": user_id, "username": NAMES[user_id][0], "display_name": NAMES[user_id][0].title()}
+
+
+def user(user_id: int) -> dict[str, Any]:
+    _, role, team = NAMES[user_id]
+    return {**named(user_id), "role": role, "is_admin": role == "pm", "is_active": True, "team": team}
+
+
+def tag(tag_id: int, name: str) -> dict[str, Any]:
+    return {"id": tag_id, "name": name, "description": "", "is_active": True, "created_at": NOW.isoformat()}
+
+
+def prediction(task: str, label: str, decision: str, probabilities: dict[str, float]) -> dict[str, Any]:
+    top = sorted(probabilities.items(), key=lambda item: -item[1])[:3]
+    return {
+        "task": task,
+        "label": label,
+        "confidence": probabilities[label],
+        "decision": decision,
+        "probabilities": probabilities,
+        "top": [{"label": name, "probability": share} for name, share in top],
+        "source": "model",
+        "model_version": f"{task}-1",
+        "created_at": NOW.isoformat(),
+    }
+
+
+PREDICTIONS = {
+    "severity": prediction("severity", "high", "suggest", SCORES),
+    "team": prediction("team", "Backend", "ask", TEAMS),
+}
+
+
+class FakeApi:
+    """One installation in memory. `refusal` answers every request until it is taken away."""
+
+    def __init__(self) -> None:
+        self.bugs: dict[int, dict[str, Any]] = {}
+        self.feedback: list[dict[str, Any]] = []
+        self.duplicates: list[dict[str, Any]] = []
+        self.projects = [tag(1, "Tallybox")]
+        self.tokens: dict[str, int] = {}
+        self.refresh: dict[str, int] = {}
+        self.n_tokens = 0
+        self.calls: list[tuple[str, str]] = []
+        self.refusal: httpx2.Response | None = None
+        self.is_down = False
+        self.profiles: dict[int, dict[str, Any]] = {}
+
+    @property
+    def transport(self) -> httpx2.MockTransport:
+        return httpx2.MockTransport(self.answer)
+
+    def add_bug(self, title: str = "Cart is empty", *, text: str = "The cart crashes.", **facts: Any) -> int:
+        bug_id = len(self.bugs) + 1
+        self.bugs[bug_id] = {
+            "id": bug_id,
+            "title": title,
+            "description": text,
+            "project": "Tallybox",
+            "status": "open",
+            "severity": "high",
+            "severity_set_by": "machine",
+            "team": "Backend",
+            "team_set_by": "machine",
+            "needs_review": True,
+            "reporter": named(1),
+            "assigned_to": None,
+            "created_at": NOW.isoformat(),
+            "updated_at": NOW.isoformat(),
+            "resolved_at": None,
+            "version": 1,
+            **facts,
+        }
+        return bug_id
+
+    def problem(self, status: int, code: str, detail: str, **headers: str) -> httpx2.Response:
+        body = {"title": code, "status": status, "detail": detail, "instance": "/", "code": code}
+        return httpx2.Response(status, json=body, headers={"content-type": "application/problem+json", **headers})
+
+    def answer(self, request: httpx2.Request) -> httpx2.Response:
+        path = request.url.path
+        self.calls.append((request.method, path))
+        if self.is_down:
+            raise httpx2.ConnectError("refused", request=request)
+        if path == "/token":
+            return self._sign_in(json.loads(request.content))
+        if path == "/api/v1/auth/refresh":
+            return self._refresh(json.loads(request.content)["refresh_token"])
+        me = self.tokens.get(request.headers.get("Authorization", "").removeprefix("Bearer "))
+        if me is None:
+            return self.problem(401, "NotSignedIn", "Sign in first.")
+        if self.refusal is not None:
+            return self.refusal
+        is_json = request.headers.get("content-type", "").startswith("application/json") and request.content
+        body = json.loads(request.content) if is_json else {}
+        return self._route(me, f"{request.method} {path.removeprefix('/api/v1')}", body, request)
+
+    def _sign_in(self, body: dict[str, str]) -> httpx2.Response:
+        found = next((key for key, facts in NAMES.items() if facts[0] == body["username"]), None)
+        if found is None or body["password"] != PASSWORD:
+            return self.problem(401, "WrongCredentials", "The user name or the password is wrong.")
+        return self._tokens_for(found)
+
+    def _tokens_for(self, user_id: int) -> httpx2.Response:
+        self.n_tokens += 1
+        access, refresh = f"access-{self.n_tokens}", f"refresh-{self.n_tokens}"
+        self.tokens[access] = self.refresh[refresh] = user_id
+        return httpx2.Response(200, json={"access_token": access, "expires_in": 1800, "refresh_token": refresh})
+
+    def _refresh(self, token: str) -> httpx2.Response:
+        user_id = self.refresh.pop(token, None)
+        if user_id is None:
+            return self.problem(401, "NotSignedIn", "Sign in first.")
+        return self._tokens_for(user_id)
+
+    def _route(self, me: int, call: str, body: dict[str, Any], request: httpx2.Request) -> httpx2.Response:
+        routes: list[tuple[str, Callable[..., object]]] = [
+            (r"GET /me", lambda: self._me(me)),
+            (r"PATCH /me", lambda: self._change_me(me, body)),
+            (r"GET /teams", lambda: [tag(number, name) for number, name in enumerate(TEAMS, 1)]),
+            (r"GET /projects", lambda: self.projects),
+            (r"GET /users", lambda: {"items": [user(key) for key in NAMES]}),
+            (r"GET /bugs", lambda: self._list(me, request.url.params)),
+            (r"GET /bugs/(\d+)", lambda key: self._detail(me, int(key))),
+            (r"PATCH /bugs/(\d+)", lambda key: self._patch(me, int(key), body, request.headers.get("If-Match"))),
+            (r"GET /bugs/(\d+)/comments", lambda _key: {"items": []}),
+            (r"GET /bugs/(\d+)/events", lambda _key: {"items": []}),
+            (r"GET /bugs/(\d+)/attachments", lambda _key: []),
+            (r"GET /bugs/(\d+)/explanation", lambda _key: self._explanation()),
+            (r"POST /predict", self._predict),
+            (r"POST /report_bug", lambda: self._report(me, body)),
+            (r"POST /update_bug", lambda: self._update(body)),
+            (r"POST /feedback", lambda: self._feedback(me, body)),
+            (r"GET /feedback", lambda: {"items": self.feedback}),
+            (r"GET /feedback/queue", self._queue),
+            (r"GET /notifications", lambda: {"items": []}),
+            (r"POST /auth/logout", lambda: self._sign_out(request)),
+            (r"GET /stats/overview", self._overview),
+            (r"GET /stats/severity", self._severities),
+            (r"GET /stats/teams", self._loads),
+            (r"GET /stats/feedback", lambda: [{**self._week(), "week": date(2026, 1, 5).isoformat()}]),
+            (r"GET /stats/trends", lambda: [{"day": "2026-01-05", "n_reported": 1, "n_resolved": 0, "n_open": 1}]),
+            (r"GET /stats/acceptance", list),
+            (r"GET /audit", lambda: {"items": []}),
+        ]
+        for pattern, handle in routes:
+            found = re.fullmatch(pattern, call)
+            if found:
+                answer = handle(*found.groups())
+                return answer if isinstance(answer, httpx2.Response) else httpx2.Response(200, json=answer)
+        return self.problem(404, "NotFound", f"There is no {call}.")
+
+    def _sign_out(self, request: httpx2.Request) -> httpx2.Response:
+        self.tokens.pop(request.headers["Authorization"].removeprefix("Bearer "), None)
+        return httpx2.Response(204)
+
+    def _me(self, me: int) -> dict[str, Any]:
+        own = {"email": None, "locale": None, "preferences": {"theme": "system", "muted": []}, "n_unread": 0}
+        return {**user(me), **own, "created_at": NOW.isoformat(), **self.profiles.get(me, {})}
+
+    def _change_me(self, me: int, body: dict[str, Any]) -> dict[str, Any]:
+        self.profiles.setdefault(me, {}).update(body)
+        return self._me(me)
+
+    def _list(self, me: int, params: httpx2.QueryParams) -> dict[str, Any]:
+        found = list(self.bugs.values())
+        if params.get_list("status"):
+            found = [bug for bug in found if bug["status"] in params.get_list("status")]
+        if params.get("reporter") == "me":
+            found = [bug for bug in found if bug["reporter"]["id"] == me]
+        if params.get("assigned_to") == "me":
+            found = [bug for bug in found if (bug["assigned_to"] or {}).get("id") == me]
+        if params.get("q"):
+            found = [bug for bug in found if params["q"].casefold() in bug["title"].casefold()]
+        start, limit = int(params.get("cursor", "0")), int(params.get("limit", "25"))
+        more = str(start + limit) if start + limit < len(found) else None
+        return {"items": found[start : start + limit], "next_cursor": more, "total": len(found)}
+
+    def _detail(self, me: int, key: int) -> httpx2.Response:
+        if key not in self.bugs:
+            return self.problem(404, "NotFound", f"There is no bug '{key}'.")
+        bug, role = self.bugs[key], NAMES[me][1]
+        more = {
+            "predictions": list(PREDICTIONS.values()),
+            "moves": MOVES[bug["status"]] if role != "tester" else [],
+            "may_edit": True,
+            "may_correct": role == "pm",
+            "may_assign": role != "tester",
+            "may_attach": True,
+            "n_comments": 0,
+            "n_attachments": 0,
+        }
+        return httpx2.Response(200, json={**bug, **more}, headers={"ETag": f'"{bug["version"]}"'})
+
+    def _patch(self, me: int, key: int, body: dict[str, Any], if_match: str | None) -> httpx2.Response:
+        bug = self.bugs[key]
+        if if_match not in (None, f'"{bug["version"]}"'):
+            return self.problem(412, "LostUpdate", "The bug was changed by someone else in the meantime.")
+        bug.update(body, version=bug["version"] + 1)
+        return self._detail(me, key)
+
+    def _explanation(self) -> list[dict[str, Any]]:
+        cues = [{"cue": "crashes", "weight": 1.4}, {"cue": "cart", "weight": -0.3}]
+        more = {"n_hidden": 0, "hidden_weight": 0.0, "counterfactual": "without crashes: medium", "notes": []}
+        said = [("severity", "high"), ("team", "Backend")]
+        return [
+            {"task": task, "label": label, "score": 1.1, "intercept": 0.0, "contributions": cues, **more}
+            for task, label in said
+        ]
+
+    def _predict(self) -> dict[str, Any]:
+        return {
+            "severity": "high",
+            "team": "Backend",
+            "predictions": PREDICTIONS,
+            "duplicates": self.duplicates,
+            "model_version": "severity-1",
+            "source": "model",
+            "took_ms": 4.0,
+            "explanation": self._explanation(),
+        }
+
+    def _report(self, me: int, body: dict[str, Any]) -> httpx2.Response:
+        key = self.add_bug(body.get("title") or body["description"][:40], text=body["description"], reporter=named(me))
+        bug = self.bugs[key]
+        bug.update({name: body[name] for name in ("severity", "team", "project") if body.get(name)})
+        names = ("id", "title", "status", "severity", "severity_set_by", "team", "team_set_by", "needs_review")
+        more = {"predictions": PREDICTIONS, "duplicates": [], "source": "model"}
+        return httpx2.Response(201, json={**{name: bug[name] for name in names}, **more})
+
+    def _update(self, body: dict[str, Any]) -> httpx2.Response:
+        bug = self.bugs[body["bug_id"]]
+        if body["status"] not in MOVES[bug["status"]]:
+            return self.problem(409, "IllegalMove", f"A bug that is {bug['status']} cannot become {body['status']}.")
+        bug.update(status=body["status"], version=bug["version"] + 1)
+        return httpx2.Response(200, json={"message": "Bug updated", "feedback_count": 0})
+
+    def _feedback(self, me: int, body: dict[str, Any]) -> httpx2.Response:
+        bug, task = self.bugs[body["bug_id"]], body["task"]
+        old = bug[task]
+        kind = "confirmation" if body["label"] == PREDICTIONS[task]["label"] else "correction"
+        row = {
+            "id": len(self.feedback) + 1,
+            "bug_id": bug["id"],
+            "task": task,
+            "kind": kind,
+            "predicted": PREDICTIONS[task]["label"],
+            "old_label": old,
+            "label": body["label"],
+            "reason": body.get("reason"),
+            "actor": named(me),
+            "created_at": NOW.isoformat(),
+        }
+        self.feedback.append(row)
+        bug.update({task: body["label"], f"{task}_set_by": "person", "needs_review": False})
+        bug["version"] += 1
+        n_corrections = sum(one["kind"] == "correction" for one in self.feedback)
+        return httpx2.Response(201, json={"feedback": row, "feedback_count": n_corrections})
+
+    def _queue(self) -> dict[str, Any]:
+        waiting = [bug for bug in self.bugs.values() if bug["needs_review"]]
+        return {"items": [{"bug": bug, "predictions": list(PREDICTIONS.values())} for bug in waiting]}
+
+    def _overview(self) -> dict[str, Any]:
+        names = ("n_in_progress", "n_resolved", "n_critical_open", "n_needs_review", "n_unassigned", "n_mine")
+        names += ("n_my_team", "n_reported_last_7_days", "n_resolved_last_7_days", "n_corrections")  # type: ignore[assignment]
+        zeros = dict.fromkeys(names, 0)
+        hours = {"median_hours_to_triage": 3.5, "median_hours_to_resolve": None, "acceptance": 0.9}
+        return {**zeros, "n_bugs": len(self.bugs), "n_open": len(self.bugs), "retrain_after_corrections": 50, **hours}
+
+    def _severities(self) -> list[dict[str, Any]]:
+        counts = {"n_open": 1, "n_in_progress": 0, "n_resolved": 0, "n_total": 1}
+        return [{"severity": name, **counts} for name in ("critical", "high", "medium", "low")]
+
+    def _loads(self) -> list[dict[str, Any]]:
+        counts = {"n_open": 2, "n_in_progress": 1, "n_resolved": 0, "n_critical_open": 0}
+        return [{"team": name, **counts} for name in TEAMS]
+
+    def _week(self) -> dict[str, int]:
+        return {"n_corrections": 1, "n_confirmations": 1, "n_overrides": 0, "n_corrections_total": 1}
+
+
+HOUR = timedelta(hours=1)

@@ -1,0 +1,285 @@
+"""The pages' logic, against an API in memory."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from bugflow.ui.session import SESSIONS
+from tests.ui.fakes import FakeApi, named
+
+Open = Callable[..., AppTest]
+
+
+def html_of(app: AppTest) -> str:
+    return "\n".join(str(element.value) for element in app.get("html"))
+
+
+def labels(app: AppTest) -> list[str]:
+    return [button.label for button in app.button]
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    buttons = [*app.button, *app.sidebar.button]
+    button = next(button for button in buttons if button.label == label)
+    button.click().run()
+    assert not app.exception, app.exception
+    return app
+
+
+def links(app: AppTest) -> list[Any]:
+    return [element.proto for element in app.get("page_link")]
+
+
+@pytest.mark.parametrize(
+    ("username", "page", "heading"),
+    [
+        ("tess", "report", "Report a bug"),
+        ("tess", "bugs", "My bugs"),
+        ("dev", "board", "Board"),
+        ("dev", "dashboard", "Dashboard"),
+        ("pm", "review", "Review"),
+        ("pm", "analytics", "Analytics"),
+        ("pm", "notifications", "Notifications"),
+        ("pm", "settings", "Settings"),
+        ("pm", "admin", "Admin"),
+    ],
+)
+def test_every_page_draws_with_bugs_and_without(
+    api: FakeApi, page_of: Open, username: str, page: str, heading: str
+) -> None:
+    assert heading in html_of(page_of(username, page))
+    api.add_bug()
+    assert heading in html_of(page_of(username, page))
+
+
+@pytest.mark.parametrize("page", ["bugs", "board", "dashboard", "review"])
+def test_a_page_without_anything_to_show_says_so(page_of: Open, page: str) -> None:
+    app = page_of("pm", page)
+    if page != "board":  # its columns say so themselves
+        assert "bf-empty" in html_of(app)
+
+
+@pytest.mark.parametrize("page", ["dashboard", "board", "review", "analytics", "admin"])
+def test_a_tester_who_asks_for_a_page_of_others_gets_their_own_first_page(
+    api: FakeApi, page_of: Open, page: str
+) -> None:
+    app = page_of("tess", page)
+    assert "Report a bug" in html_of(app)
+    assert not [path for _, path in api.calls if "/stats" in path]
+
+
+def test_a_report_shows_an_honest_suggestion_and_links_to_the_bug(api: FakeApi, page_of: Open) -> None:
+    app = page_of("tess", "report")
+    app.text_area[0].set_value("The cart crashes when I pay").run()
+    shown = html_of(app)
+    assert "Not sure: Backend 41" in shown
+    assert "DevOps 38" in shown
+    assert "crashes" in shown
+    assert "Reported before?" not in shown
+    app.selectbox[0].set_value("Tallybox").run()
+    press(app, "Report bug")
+    assert "Bug #1 is reported." in [success.value for success in app.success]
+    assert api.bugs[1]["description"] == "The cart crashes when I pay"
+
+
+def test_earlier_reports_are_shown_beside_the_suggestion_only_when_there_are_any(api: FakeApi, page_of: Open) -> None:
+    api.duplicates = [
+        {
+            "bug_id": 7,
+            "title": "Cart crashed",
+            "status": "resolved",
+            "probability": 0.8,
+            "similarity": 0.9,
+            "evidence": ["same error"],
+            "likely": True,
+        }
+    ]
+    app = page_of("tess", "report")
+    app.text_area[0].set_value("The cart crashes when I pay").run()
+    assert "Reported before?" in html_of(app)
+    assert "Possible regression" in html_of(app)
+
+
+def test_what_the_reporter_chose_is_sent_and_what_they_left_is_not(api: FakeApi, page_of: Open) -> None:
+    app = page_of("tess", "report")
+    app.text_area[0].set_value("The cart crashes when I pay").run()
+    app.selectbox[0].set_value("Tallybox").run()
+    app.selectbox[1].set_value("critical").run()
+    press(app, "Report bug")
+    assert api.bugs[1]["severity"] == "critical"
+    assert api.bugs[1]["team"] == "Backend"
+
+
+def test_a_report_without_text_or_project_is_not_sent(api: FakeApi, page_of: Open) -> None:
+    app = press(page_of("tess", "report"), "Report bug")
+    assert app.warning[0].value.startswith("Describe what happened")
+    assert not api.bugs
+
+
+def test_a_report_can_be_written_while_suggestions_are_refused(api: FakeApi, page_of: Open) -> None:
+    app = page_of("tess", "report")
+    api.refusal = api.problem(503, "ArtifactCorrupt", "The model is refused.")
+    app.text_area[0].set_value("The cart crashes when I pay").run()
+    assert not app.exception
+    assert "No suggestion right now" in app.info[0].value
+
+
+def test_a_title_is_shown_as_written_never_as_markup(api: FakeApi, page_of: Open) -> None:
+    api.add_bug("<b>x</b> **bold** [l](http://evil.example)", text="<img src=x onerror=alert(1)> **not bold**")
+    app = page_of("pm", "bug", id="1")
+    shown = html_of(app)
+    assert "&lt;img src=x onerror=alert(1)&gt; **not bold**" in shown
+    assert "<b>x</b>" not in shown
+    assert "<img" not in shown
+    listed = page_of("pm", "bugs")
+    label = next(link.label for link in links(listed) if "bold" in link.label)
+    assert r"\*\*bold\*\*" in label
+    assert "http://" not in label.replace("\N{WORD JOINER}", "|")
+
+
+def test_why_marks_the_words_and_keeps_the_text(api: FakeApi, page_of: Open) -> None:
+    api.add_bug(text="<i>The cart crashes</i>")
+    app = page_of("pm", "bug", id="1")
+    app.toggle[0].set_value(True).run()
+    shown = html_of(app)
+    assert 'class="bf-for"' in shown
+    assert ">crashes</mark>" in shown
+    assert "&lt;i&gt;The" in shown
+
+
+def test_a_move_on_the_bug_page_is_saved(api: FakeApi, page_of: Open) -> None:
+    api.add_bug()
+    press(page_of("dev", "bug", id="1"), "Start work")
+    assert api.bugs[1]["status"] == "in_progress"
+
+
+def test_a_quick_move_in_the_list_is_saved(api: FakeApi, page_of: Open) -> None:
+    api.add_bug(assigned_to=named(2))
+    press(page_of("dev", "bugs"), "Start work")
+    assert api.bugs[1]["status"] == "in_progress"
+
+
+def test_a_tester_gets_no_move_buttons(api: FakeApi, page_of: Open) -> None:
+    api.add_bug()
+    assert "Start work" not in labels(page_of("tess", "bug", id="1"))
+    assert "Start work" not in labels(page_of("tess", "bugs"))
+
+
+def test_two_writers_see_both_versions_and_decide(api: FakeApi, page_of: Open) -> None:
+    api.add_bug("Old title")
+    app = press(page_of("pm", "bug", id="1"), "Edit")
+    api.bugs[1].update(title="Their title", version=2)
+    next(field for field in app.text_input if field.label == "Title").set_value("My title")
+    press(app, "Save")
+    shown = html_of(app)
+    assert "My title" in shown
+    assert "Their title" in shown
+    assert api.bugs[1]["title"] == "Their title"
+    press(app, "Save my version")
+    assert api.bugs[1]["title"] == "My title"
+
+
+def test_a_pm_corrects_with_a_reason(api: FakeApi, page_of: Open) -> None:
+    api.add_bug()
+    app = page_of("pm", "bug", id="1")
+    pills = next(group for group in app.get("button_group") if group.label == "Severity")
+    pills.set_value("critical").run()
+    next(field for field in app.text_input if field.label.startswith("Reason")).set_value("Nobody can pay")
+    press(app, "Correct to Critical")
+    assert api.bugs[1]["severity"] == "critical"
+    assert api.feedback[0]["reason"] == "Nobody can pay"
+    assert "Corrections so far: 1" in app.toast[0].value
+
+
+def test_a_reviewer_confirms_with_one_press_and_the_next_one_comes(api: FakeApi, page_of: Open) -> None:
+    api.add_bug("First")
+    api.add_bug("Second")
+    app = page_of("pm", "review")
+    assert "First" in html_of(app)
+    press(app, "Confirm as it is")
+    assert {row["kind"] for row in api.feedback} == {"confirmation"}
+    assert "Second" in html_of(app)
+
+
+def test_the_search_of_the_url_is_the_one_that_is_asked(api: FakeApi, page_of: Open) -> None:
+    api.add_bug("Cart is empty")
+    api.add_bug("Login fails")
+    shown = [link.label for link in links(page_of("pm", "bugs", q="login"))]
+    assert any("Login fails" in label for label in shown)
+    assert not any("Cart is empty" in label for label in shown)
+
+
+def test_more_than_a_page_of_bugs_is_turned_to(api: FakeApi, page_of: Open) -> None:
+    for number in range(30):
+        api.add_bug(f"Bug number {number}")
+    app = page_of("pm", "bugs")
+    assert "Bugs: 30" in html_of(app)
+    press(app, "Next")
+    assert any("Bug number 29" in link.label for link in links(app))
+
+
+@pytest.mark.parametrize("page", ["bugs", "board", "dashboard", "review", "analytics", "notifications"])
+def test_a_page_says_that_the_api_is_down(api: FakeApi, page_of: Open, page: str) -> None:
+    app = page_of("pm", page)
+    SESSIONS.find(app.session_state["bugflow_session"]).forget("board", "overview", "severities")  # type: ignore[union-attr]
+    api.is_down = True
+    app.run()
+    assert not app.exception
+    assert "does not answer" in app.error[0].value
+    assert "Try again" in labels(app)
+
+
+def test_a_rate_limit_says_how_long_to_wait(api: FakeApi, page_of: Open) -> None:
+    app = page_of("pm", "bugs")
+    api.refusal = api.problem(429, "TooManyRequests", "Too many requests.", **{"Retry-After": "42"})
+    app.run()
+    assert "42 s" in app.warning[0].value
+
+
+def test_what_the_role_may_not_do_is_said_in_the_apis_words(api: FakeApi, page_of: Open) -> None:
+    app = page_of("pm", "bugs")
+    api.refusal = api.problem(403, "Forbidden", "A tester may not read this.")
+    app.run()
+    assert "A tester may not read this" in app.warning[0].value.replace("\\", "")
+
+
+def test_a_bug_that_does_not_exist_is_said_to_be_missing(page_of: Open) -> None:
+    assert "There is no bug" in html_of(page_of("pm", "bug", id="999"))
+    assert "Which bug?" in html_of(page_of("pm", "bug", id="x"))
+
+
+def test_an_ended_session_leads_to_the_sign_in_page(api: FakeApi, page_of: Open) -> None:
+    app = page_of("pm", "bugs")
+    api.tokens.clear()
+    api.refresh.clear()
+    app.run()
+    assert not app.exception
+    assert "You are signed out" in app.info[0].value
+    assert SESSIONS.find(app.session_state["bugflow_session"]) is None
+
+
+def test_signing_out_ends_the_session_in_every_tab_and_at_the_api(api: FakeApi, page_of: Open) -> None:
+    app = page_of("pm", "bugs")
+    session_id = app.session_state["bugflow_session"]
+    press(app, "Sign out")
+    assert SESSIONS.find(session_id) is None
+    assert not api.tokens
+    assert "You are signed out" in app.info[0].value
+
+
+def test_settings_are_sent_as_chosen(api: FakeApi, page_of: Open) -> None:
+    app = page_of("pm", "settings")
+    app.radio[0].set_value("dark")
+    press(app, "Save preferences")
+    assert api.profiles[3]["preferences"] == {"theme": "dark", "muted": []}
+
+
+def test_a_page_costs_at_most_four_calls_after_the_first(api: FakeApi, page_of: Open) -> None:
+    api.add_bug()
+    for page in ("report", "bugs", "board", "bug", "review", "notifications", "settings"):
+        app = page_of("pm", page, **({"id": "1"} if page == "bug" else {}))
+        api.calls.clear()
+        app.run()
+        assert len(api.calls) <= 4, (page, api.calls)

@@ -41,8 +41,11 @@ _VERSION = re.compile(
 _STEPS = re.compile(
     r"\b(?:steps? (?:to|for) re(?:produce|peat|create)|how to reproduce|to reproduce:|repro(?:duction)? steps|str:)"
     r"|^ ?1[.)] \S.*\n(?:.*\n)? ?2[.)] ",
-    re.IGNORECASE | re.MULTILINE,
+    re.MULTILINE,
 )
+# Looking for a fixed string first is ten times faster than the expression, and most reports hold none of them.
+_EXCEPTION_HINTS = ("Exception", "Error", "Fault", "Panic", "SIG")
+_STEPS_HINTS = ("to re", "for re", "repro", "str:", "\n2", "\n 2")
 _PLATFORM = re.compile("|".join(PLATFORMS))  # on lower-cased text: ignoring case would take three times as long
 _HEADING = one_of(HEADINGS)
 _BOILERPLATE = one_of(LINE_STARTS)
@@ -91,16 +94,17 @@ def clean(text: BugText) -> CleanText:
     lines, frames = _sort_lines(_strip_markup(prose))
     code = "\n".join([*(_strip_markup(block) for block in blocks), *frames])
     whole = f"{title}\n{description}"
+    lowered = whole.lower()
     return CleanText(
         title=" ".join(_strip_markup(title).split()),
         description="\n".join(lines),
         code=code[:MAX_DESCRIPTION_CHARACTERS],
-        exceptions=_find(_EXCEPTION, whole),
+        exceptions=_find(_EXCEPTION, whole) if any(ending in whole for ending in _EXCEPTION_HINTS) else (),
         error_codes=_find(_ERROR_CODE, whole),
         versions=_find(_VERSION, whole),
-        platforms=_find(_PLATFORM, whole.lower()),
+        platforms=_find(_PLATFORM, lowered),
         n_frames=sum(1 for line in code.split("\n") if _FRAME.match(line.lstrip())),
-        has_steps=_STEPS.search(whole) is not None,
+        has_steps=any(hint in lowered for hint in _STEPS_HINTS) and _STEPS.search(lowered) is not None,
         truncated=title_cut or description_cut,
     )
 

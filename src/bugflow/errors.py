@@ -167,5 +167,9 @@ class ArtifactCorrupt(Unavailable):
     """The model in {path} is refused: {reason}"""
 
 
+class PortTaken(Unavailable):
+    """{host}:{port} is in use by another program. Choose another port: {option}."""
+
+
 class ApiUnreachable(Unavailable):
     """The API at {url} does not answer. Is `bugflow api` running?"""

@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ from bugflow.cli.logs import configure_logs
 from bugflow.cli.users import create_first_administrator
 from bugflow.config import Settings, load_settings
 from bugflow.db import migrations
-from bugflow.errors import ApiUnreachable
+from bugflow.errors import PortTaken
 from bugflow.runtime import Runtime, build_runtime, open_database
 
 SHUTDOWN_SECONDS = 8
@@ -38,6 +39,7 @@ def api(
     """Serve the HTTP API; on SQLite jobs run in the same process."""
     settings = load_settings()
     configure_logs(settings)
+    _demand_free(host, port, option="--port")
     runtime = build_runtime(settings)
     with _jobs(runtime, wanted=settings.is_sqlite and settings.jobs_in_api):
         _serve(runtime, host=host, port=port)
@@ -75,8 +77,10 @@ def run_all(settings: Settings, *, host: str, api_port: int, ui_port: int) -> No
     """Migrate, make sure that someone can sign in, serve everything.
 
     Raises:
-        ApiUnreachable: The port is taken or the API could not start.
+        PortTaken: Another program listens on one of the ports.
     """
+    _demand_free(host, api_port, option="--api-port")
+    _demand_free(host, ui_port, option="--ui-port")
     migrations.upgrade(open_database(settings).engine)
     runtime = build_runtime(settings)
     create_first_administrator(runtime)
@@ -85,6 +89,15 @@ def run_all(settings: Settings, *, host: str, api_port: int, ui_port: int) -> No
         typer.secho(f"\n  BugFlow is at http://{host}:{ui_port}", fg=typer.colors.GREEN, bold=True)
         typer.echo(f"  Its API is at {api_url} (see /docs). Data: {settings.data_dir}\n  Stop with Ctrl-C.\n")
         _serve(runtime, host=host, port=api_port)
+
+
+def _demand_free(host: str, port: int, *, option: str) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server will: a port just left is free
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortTaken(host=host, port=port, option=option) from error
 
 
 def _serve(runtime: Runtime, *, host: str, port: int) -> None:
@@ -101,14 +114,10 @@ def _serve(runtime: Runtime, *, host: str, port: int) -> None:
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
     )
-    try:
+    # After its own shutdown uvicorn raises the signal again, which must not cut off ours: jobs and pages end too.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
+    with contextlib.suppress(KeyboardInterrupt):
         server.run()
-    except SystemExit as stop:  # uvicorn's way to say that it could not bind
-        if not server.started:
-            raise ApiUnreachable(url=f"http://{host}:{port}") from stop
-        raise
-    finally:
-        runtime.database.engine.dispose()
 
 
 @contextlib.contextmanager

@@ -9,4 +9,4 @@ class NotificationKind(StrEnum):
     MOVED = "moved"  # a bug you reported or work on has a new status
     COMMENTED = "commented"
     CORRECTED = "corrected"  # severity or team of your bug was corrected
-    REVIEW = "review"  # the machine was not sure: a PM should look
+    REVIEW = "review"  # the machine thinks that it may be critical, which a PM must confirm

@@ -52,20 +52,19 @@ def apply_feedback(
 
     Raises:
         UnknownLabel, UnknownReference: The task has no such label.
-        AlreadySaid: A person already said exactly this; nothing is recorded.
+        AlreadySaid: A PM already said exactly this; nothing is recorded.
     """
     prediction = session.scalar(
         select(PredictionRow).where(PredictionRow.bug_id == bug.id, PredictionRow.task == task).limit(1)
     )
     old_label = bug.severity.value if task is Task.SEVERITY else bug.team.name
-    set_by = bug.severity_set_by if task is Task.SEVERITY else bug.team_set_by
     if task is Task.SEVERITY:
         label = _severity(label).value
     else:
         team = teams.get_team(session, label, field="team")
         label = team.name
     latest = _latest(session, bug.id, task)
-    if label == old_label and set_by is SetBy.PERSON and (latest is None or latest.label == label):
+    if label == old_label and latest is not None and latest.kind is not FeedbackKind.OVERRIDE:
         raise AlreadySaid(field=task.value, bug_id=bug.id, label=label)
     if task is Task.SEVERITY:
         bug.severity, bug.severity_rank, bug.severity_set_by = Severity(label), Severity(label).rank, SetBy.PERSON

@@ -35,8 +35,11 @@ def notify(
     )
 
 
-def notify_report(session: Session, bug: Bug, *, actor_id: int | None, now: datetime) -> None:
-    """Tell those whom a new bug concerns: who got it, else its team; and PMs where the machine was not sure."""
+def notify_report(session: Session, bug: Bug, *, maybe_critical: bool, actor_id: int | None, now: datetime) -> None:
+    """Tell those whom a new bug concerns: who got it, else its team; and PMs where it may be critical.
+
+    Not PMs of every uncertain prediction: those wait in the review queue, and who is told of everything reads nothing.
+    """
     if bug.assigned_to_id is not None:
         notify(
             session, NotificationKind.ASSIGNED, bug_id=bug.id, user_ids=[bug.assigned_to_id], actor_id=actor_id, now=now
@@ -44,7 +47,7 @@ def notify_report(session: Session, bug: Bug, *, actor_id: int | None, now: date
     else:
         members = session.scalars(select(User.id).where(User.team_id == bug.team_id, User.role == Role.DEVELOPER))
         notify(session, NotificationKind.TEAM, bug_id=bug.id, user_ids=members, actor_id=actor_id, now=now)
-    if bug.needs_review:
+    if maybe_critical:
         pms = session.scalars(select(User.id).where(User.role == Role.PM))
         notify(session, NotificationKind.REVIEW, bug_id=bug.id, user_ids=pms, actor_id=actor_id, now=now)
 

@@ -13,7 +13,7 @@ from bugflow.db.tables import Bug, BugEvent, IdempotencyKey, PredictionRow
 from bugflow.domain.accounts import Actor
 from bugflow.domain.audit import AuditAction
 from bugflow.domain.bugs import EventKind, SetBy, Status, title_of
-from bugflow.domain.predictions import Assessment, BugText, Task
+from bugflow.domain.predictions import Assessment, BugText, Severity, Task
 from bugflow.errors import IdempotencyKeyReused
 from bugflow.ml.predictor import Assessor
 from bugflow.schemas.bugs import BugCreate, BugReported
@@ -63,7 +63,8 @@ def report_bug(
     session.flush()
     _keep_predictions(session, bug, assessment, actor=actor, now=now)
     session.add(BugEvent(bug_id=bug.id, kind=EventKind.REPORTED, actor_id=actor.id, created_at=now))
-    notifications.notify_report(session, bug, actor_id=actor.id, now=now)
+    maybe_critical = body.severity is None and assessment.severity.label == Severity.CRITICAL != bug.severity
+    notifications.notify_report(session, bug, maybe_critical=maybe_critical, actor_id=actor.id, now=now)
     if idempotency_key is not None:
         session.execute(
             update(IdempotencyKey)

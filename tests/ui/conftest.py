@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from tests.ui.fakes import PASSWORD, FakeApi
 
 import bugflow.ui
 from bugflow.client import Client, connect
 from bugflow.ui.session import SESSIONS
-from tests.ui.fakes import PASSWORD, FakeApi
 
 APP = Path(bugflow.ui.__file__).with_name("app.py")
 

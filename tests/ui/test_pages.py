@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from tests.ui.fakes import FakeApi, named
 
 from bugflow.ui.session import SESSIONS
-from tests.ui.fakes import FakeApi, named
 
 Open = Callable[..., AppTest]
 
 
 def html_of(app: AppTest) -> str:
-    return "\n".join(str(element.value) for element in app.get("html"))
+    return "\n".join(str(getattr(element, "value", "")) for element in app.get("html"))
 
 
 def labels(app: AppTest) -> list[str]:
@@ -184,7 +184,7 @@ def test_two_writers_see_both_versions_and_decide(api: FakeApi, page_of: Open) -
 def test_a_pm_corrects_with_a_reason(api: FakeApi, page_of: Open) -> None:
     api.add_bug()
     app = page_of("pm", "bug", id="1")
-    pills = next(group for group in app.get("button_group") if group.label == "Severity")
+    pills: Any = next(group for group in app.get("button_group") if getattr(group, "label", "") == "Severity")
     pills.set_value("critical").run()
     next(field for field in app.text_input if field.label.startswith("Reason")).set_value("Nobody can pay")
     press(app, "Correct to Critical")

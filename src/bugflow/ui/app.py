@@ -14,7 +14,7 @@ from bugflow.ui.format import ROLE_NAMES
 from bugflow.ui.session import SESSIONS, Session, find_current
 
 HERE = Path(__file__).parent
-# The scripts of the pages lie in `screens`: beside a folder named `pages` Streamlit would make its own navigation of it.
+# Pages lie in `screens`: of a folder named `pages` Streamlit would make a navigation of its own.
 HOME = {Role.TESTER: "screens/report.py", Role.DEVELOPER: "screens/bugs.py", Role.PM: "screens/dashboard.py"}
 
 
@@ -29,24 +29,25 @@ def _page(name: str, title: str, icon: str, *, url: str = "", hidden: bool = Fal
     )
 
 
-def pages_for(me: Me) -> dict[str, list[st.Page]]:
-    """The pages a person has, by section. The API decides what they may do; this only spares them closed doors."""
-    work = [
+def pages_for(me: Me) -> list[st.Page]:
+    """The pages a person has. The API decides what they may do; this only spares them closed doors.
+
+    One list without sections: Streamlit draws those as list items outside of a list, which screen readers stumble on.
+    """
+    pages = [
         _page("home", "Home", "home", hidden=True, default=True),
         _page("report", "Report", "edit_square"),
         _page("bugs", "My bugs", "bug_report"),
         _page("bug", "Bug", "bug_report", hidden=True),
     ]
-    insight: list[st.Page] = []
     if me.role is not Role.TESTER:
-        work += [_page("board", "Board", "view_kanban"), _page("dashboard", "Dashboard", "speed")]
+        pages += [_page("board", "Board", "view_kanban"), _page("dashboard", "Dashboard", "speed")]
     if me.role is Role.PM:
-        insight = [_page("review", "Review", "rule"), _page("analytics", "Analytics", "monitoring")]
-    account = [_page("notifications", "Notifications", "notifications"), _page("settings", "Settings", "settings")]
+        pages += [_page("review", "Review", "rule"), _page("analytics", "Analytics", "monitoring")]
+    pages += [_page("notifications", "Notifications", "notifications"), _page("settings", "Settings", "settings")]
     if me.role is Role.PM:
-        account.append(_page("admin", "Admin", "admin_panel_settings"))
-    sections = {"Work": work, "Learn": insight, "Account": account}
-    return {name: pages for name, pages in sections.items() if pages}
+        pages.append(_page("admin", "Admin", "admin_panel_settings"))
+    return pages
 
 
 def sign_out(session: Session) -> None:
@@ -85,7 +86,7 @@ def main() -> None:
     st.session_state["home"] = HOME[me.role]
     st.logo(HERE / "logo.svg", size="large", icon_image=HERE / "icon.png")
     apply_theme(me.preferences.theme)
-    page = st.navigation(pages_for(me))
+    page = st.navigation(pages_for(me), expanded=True)
     sidebar(session, me)
     trouble.show_toasts()
     page.run()

@@ -157,11 +157,11 @@ def test_a_tester_reports_in_plain_words_and_sees_what_bugflow_makes_of_it(open_
 def test_the_session_survives_a_refresh_and_ends_in_every_tab_on_sign_out(
     open_as: OpenAs, installation: Installation
 ) -> None:
-    page = open_as("tess", "/bugs?view=all")
+    page = open_as("tess", "/bugs?view=All")
     page.reload()
     settle(page)
     expect(page.get_by_role("heading", name="My bugs")).to_be_visible()
-    assert "view=all" in page.url
+    assert "view=All" in page.url
     cookie = next(one for one in page.context.cookies() if one["name"] == "bugflow_session")
     assert cookie["httpOnly"]
     assert cookie["sameSite"] == "Lax"
@@ -249,7 +249,7 @@ def test_a_pm_corrects_with_a_reason_and_sees_the_count_rise(open_as: OpenAs, in
 
 PAGES = (
     "report",
-    "bugs?view=all",
+    "bugs?view=All",
     "bug?id=1",
     "board",
     "dashboard",

@@ -68,14 +68,21 @@ def text_block(text: str) -> str:
     return f'<div class="bf-text">{escape(text)}</div>'
 
 
-def words_of(contributions: Sequence[ContributionRead]) -> list[ContributionRead]:
-    """The cues that are words or runs of words, as against signals."""
-    return [one for one in contributions if re.fullmatch(r"\w[\w'.+#-]*( \w[\w'.+#-]*)*", one.cue)]
+TITLE = "title: "
+"""What a cue begins with that counts only in the title."""
 
 
-def highlighted(text: str, contributions: Sequence[ContributionRead]) -> str:
+def words_of(contributions: Sequence[ContributionRead], *, part: str = "") -> list[ContributionRead]:
+    """The cues that are words or runs of words of the description, or of another part; signals are neither."""
+    cues = [
+        one.model_copy(update={"cue": one.cue.removeprefix(part)}) for one in contributions if one.cue.startswith(part)
+    ]
+    return [one for one in cues if re.fullmatch(r"\w[\w'.+#-]*( \w[\w'.+#-]*)*", one.cue)]
+
+
+def highlighted(text: str, contributions: Sequence[ContributionRead], *, part: str = "") -> str:
     """The text, escaped, with the words marked that spoke for or against a label, stronger ones stronger."""
-    words = {one.cue.casefold(): one.weight for one in words_of(contributions)}
+    words = {one.cue.casefold(): one.weight for one in words_of(contributions, part=part)}
     if not words or len(text) > MAX_HIGHLIGHTED_CHARACTERS:
         return text_block(text)
     strongest = max(abs(weight) for weight in words.values()) or 1.0

@@ -1,5 +1,6 @@
 """What the machine said about a bug, why, and a person's word on it."""
 
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -62,9 +63,13 @@ def show_prediction(task: Task, prediction: PredictionRead | StoredPrediction) -
 
 
 def show_reason(explanation: ExplanationRead, *, n: int = 5) -> None:
-    without = f'<p class="bf-note">{escape(explanation.counterfactual)}</p>' if explanation.counterfactual else ""
-    notes = "".join(f'<p class="bf-note">{escape(note)}</p>' for note in explanation.notes)
-    look.show('<p class="bf-note">Because of</p>', look.reasons(explanation.contributions, n=n), without, notes)
+    without = re.sub(r"\*(.+?)\*", r'"\1"', explanation.counterfactual or "")
+    notes = [note for note in (without, *explanation.notes) if note]
+    look.show(
+        '<p class="bf-note">Because of</p>',
+        look.reasons(explanation.contributions, n=n),
+        *(f'<p class="bf-note">{escape(note)}</p>' for note in notes),
+    )
 
 
 def show_duplicates(duplicates: Sequence[DuplicateRead]) -> None:
@@ -94,7 +99,8 @@ def show_why(explanations: Sequence[ExplanationRead], bug: BugRead) -> None:
         key=f"why_{bug.id}",
     )
     explanation = next(one for one in explanations if one.task is chosen)
-    look.show(look.highlighted(bug.description, explanation.contributions))
+    title = look.highlighted(bug.title, explanation.contributions, part=look.TITLE)
+    look.show(f"<b>{title}</b>", look.highlighted(bug.description, explanation.contributions))
     badge = (
         look.severity_badge(explanation.label)
         if explanation.task is Task.SEVERITY

@@ -22,8 +22,8 @@ def show_facts(bug: BugDetail) -> None:
     set_by = {SetBy.MACHINE: "set by BugFlow", SetBy.PERSON: "set by a person"}
     facts = {
         "Status": look.status_mark(bug.status),
-        "Severity": f'{look.severity_badge(bug.severity)} <span class="bf-soft">{set_by[bug.severity_set_by]}</span>',
-        "Team": f'{look.team_chip(bug.team)} <span class="bf-soft">{set_by[bug.team_set_by]}</span>',
+        "Severity": f'{look.severity_badge(bug.severity)} <small class="bf-soft">{set_by[bug.severity_set_by]}</small>',
+        "Team": f'{look.team_chip(bug.team)} <small class="bf-soft">{set_by[bug.team_set_by]}</small>',
         "Project": escape(bug.project),
         "Assigned to": escape(bug.assigned_to.display_name) if bug.assigned_to else DASH,
         "Reported by": escape(bug.reporter.display_name),

@@ -1,7 +1,7 @@
 """How quick the house is with 26,149 real bugs: import, batch prediction, start-up, each request at one user.
 
-Run `python benchmarks/house.py [--json FILE]` on a quiet machine; needs the bug reports of BUGFLOW_BENCH_DATA. Servers are
-real processes, timings are taken by a client on the same machine and include HTTP.
+Run `python benchmarks/house.py [--json FILE]` on a quiet machine; needs the bug reports of BUGFLOW_BENCH_DATA. Servers
+are real processes, timings are taken by a client on the same machine and include HTTP.
 """
 
 import argparse
@@ -148,9 +148,8 @@ def _output(*command: str) -> str:
 
 
 def _show(figures: dict[str, Any]) -> None:
-    print(
-        f"commit {figures['commit']}, data {figures['data_sha256']}, {figures['machine']}, load {figures['load_before']}\n"
-    )
+    made = ("commit", "data_sha256", "machine", "load_before")
+    print(", ".join(f"{name} {figures[name]}" for name in made) + "\n")
     print("| what | figure |\n| --- | --- |")
     print(f"| import of 26,149 rows | {figures['import_seconds']:.1f} s: {figures['import_said']} |")
     print(f"| the same again | {figures['import_again_said']} |")

@@ -43,9 +43,9 @@ def write_card(name: str, report: Mapping[str, Any], recipe: Mapping[str, Any]) 
         "calibrated. Made to suggest to people, and to act where a promise about its precision is kept.",
         f"## Data\n{data['n_reports']:,} reports ({counts}), labelled by the people of each tracker:\n\n{sources}",
         f"## Split\nBy tracker, {report['split']}: the newest {recipe['test_share']:.0%} are the test, the "
-        f"{recipe['calibration_share']:.0%} before calibrate, undated trackers only train. Duplicates stay on one "
-        "side. Rows with weak labels count by their weight in the recipe. The saved model was fitted once more on all "
-        f"but the newest {recipe['calibration_share']:.0%}, which calibrate it; nothing later is known of it.",
+        f"{recipe['calibration_share']:.0%} before calibrate a model that did not see them and then train as well; "
+        "undated trackers only train. Duplicates stay on one side. Rows with weak labels count by their weight in the "
+        "recipe. The saved model was made the same way from all reports; nothing later is known of it.",
         "## Newest reports of known trackers\n" + _table({"this recipe": by_time["model"], **by_time["peers"]}),
         "Of this recipe, label by label:\n\n" + _classes(by_time["model"]),
         "What a promise is worth there:\n\n" + _promises(by_time["model"]),

@@ -27,7 +27,7 @@ def evaluate_by_time(data: Dataset, recipe: Recipe, *, train: Index, later: Inde
     fitted = fit(data, recipe, train=train, later=later)
     counted = test[thin(data.weights[test])]
     return {
-        "n_train": len(train),
+        "n_train": len(train) + len(later),
         "n_calibration": len(later),
         "n_test": len(counted),
         "regularisation": fitted.regularisation,
@@ -102,10 +102,7 @@ def _score_keywords(data: Dataset, test: Index) -> dict[str, Scores]:
 
 
 def _score_plain(data: Dataset, train: Index, test: Index) -> Scores:
-    """TF-IDF of words and pairs with class-balanced logistic regression, scikit-learn's defaults elsewhere.
-
-    It trains on the calibration rows as well, because it has no use for them otherwise.
-    """
+    """TF-IDF of words and pairs with class-balanced logistic regression, scikit-learn's defaults elsewhere."""
     vectorizer = TfidfVectorizer(
         ngram_range=(1, 2), min_df=1 if len(train) < 2_000 else 3, sublinear_tf=True, dtype=np.float32
     )

@@ -22,7 +22,8 @@ class Recipe:
         min_reports: A word is kept if it occurs in this many training reports; None: by the size of the data.
         tolerance: L-BFGS stops when no component of the gradient is larger.
         max_iterations: Of L-BFGS.
-        calibration_share: Newest part of each tracker, before the test slice, that fits probabilities and thresholds.
+        calibration_share: Newest part of each tracker, before the test slice, that fits probabilities and thresholds of
+            a model that did not see it; then it trains as well.
         test_share: Newest part of each tracker that only the report sees.
         seed: For the order of undated data; nothing else is random.
     """

@@ -23,7 +23,7 @@ def train_model(
     """Train on labelled reports and say what the model is worth.
 
     What is measured are models that saw nothing of their test rows. The model that is returned is fitted once more,
-    the same way, on all reports but the newest, and calibrated on those: nothing is known of it on later reports.
+    the same way, on all reports: nothing is known of it on later ones.
 
     Args:
         paths: Files, or folders of Parquet files; each file is one tracker.
@@ -47,7 +47,7 @@ def train_model(
     settled = replace(recipe, regularisation=report["by_time"]["regularisation"])
     fitted = fit(data, settled, train=train, later=later)
     report["shipped"] = {
-        "n_train": len(train),
+        "n_train": len(train) + len(later),
         "n_calibration": len(later),
         "n_words": len(fitted.model.vocabulary.keys),
         "regularisation": fitted.regularisation,

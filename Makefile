@@ -11,7 +11,7 @@ export BUGFLOW_BENCH_DATA
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt
-SOURCES := src tests docs/generate.py docs/check_links.py
+SOURCES := src tests docs/generate.py docs/check_links.py docs/module_map.py
 say = @printf '\033[1m==> %s\033[0m\n'
 
 .DEFAULT_GOAL := help

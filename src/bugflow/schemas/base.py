@@ -1,6 +1,6 @@
 """What all wire models share: strict bodies, safe text, bounded integers."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
@@ -19,6 +19,13 @@ def _storable(text: str) -> str:
     return text
 
 
+def _representable(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must lie between the years 1 and 9999 in UTC") from None
+
+
 def _not_blank(text: str) -> str:
     if not text.strip():
         raise ValueError("must not be blank")
@@ -32,7 +39,7 @@ Id = Annotated[int, Field(ge=1, le=MAX_INTEGER)]
 Name = Annotated[str, Field(min_length=1, max_length=80), Storable, NotBlank]
 ShortText = Annotated[str, Field(max_length=500), Storable]
 LongText = Annotated[str, Field(max_length=20_000), Storable]
-Moment = AwareDatetime
+Moment = Annotated[AwareDatetime, AfterValidator(_representable)]
 
 
 class Body(BaseModel):

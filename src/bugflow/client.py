@@ -52,7 +52,7 @@ MAX_WAIT_SECONDS = 3.0
 
 
 class ApiProblem(BugFlowError):  # noqa: N818 - named like the problem it carries
-    """{problem.detail}"""  # noqa: D415 - the sentence comes from the API
+    """{problem.detail}"""
 
     def __init__(self, problem: Problem, *, retry_after_seconds: float | None = None) -> None:
         super().__init__(problem=problem)

@@ -15,29 +15,22 @@ FUCHSIA = "#e040fb"
 CONFIG: dict[str, Any] = {"displayModeBar": False, "responsive": True}
 
 
-def _ink(theme: str) -> tuple[str, str]:
-    return ("#e8eaf2", "rgba(232,234,242,.16)") if theme == "dark" else ("#1b2233", "rgba(27,34,51,.12)")
-
-
-def _framed(figure: go.Figure, theme: str, *, height: int = 320) -> go.Figure:
-    ink, line = _ink(theme)
+def _framed(figure: go.Figure) -> go.Figure:
+    """Sizes only: ink, grid and background come from Streamlit's theme, which follows the browser at once."""
     figure.update_layout(
-        height=height,
+        height=320,
         margin={"l": 8, "r": 16, "t": 12, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"color": ink, "size": 14, "family": "system-ui, sans-serif"},
-        legend={"orientation": "h", "y": -0.18, "x": 0, "font": {"color": ink}},
+        font={"size": 14},
+        legend={"orientation": "h", "y": -0.18, "x": 0, "title": {"text": ""}},
         hoverlabel={"font": {"size": 14}},
     )
-    figure.update_xaxes(gridcolor=line, zerolinecolor=line, automargin=True)
-    figure.update_yaxes(gridcolor=line, zerolinecolor=line, automargin=True, rangemode="tozero")
+    figure.update_xaxes(automargin=True)
+    figure.update_yaxes(automargin=True, rangemode="tozero")
     return figure
 
 
-def severity_donut(counts: Sequence[SeverityCount], *, theme: str) -> go.Figure:
+def severity_donut(counts: Sequence[SeverityCount]) -> go.Figure:
     shown = [one for one in sorted(counts, key=lambda one: -Severity(one.severity).rank) if one.n_total]
-    ink, _ = _ink(theme)
     figure = go.Figure(
         go.Pie(
             labels=[label_name(one.severity) for one in shown],
@@ -48,16 +41,15 @@ def severity_donut(counts: Sequence[SeverityCount], *, theme: str) -> go.Figure:
             marker={"colors": [SEVERITY_COLORS.get(one.severity, "#9aa0b4") for one in shown]},
             textinfo="label+value",
             textposition="outside",
-            textfont={"color": ink},
             hovertemplate="%{label}: %{value} (%{percent})<extra></extra>",
         )
     )
-    figure.add_annotation(text=str(sum(one.n_total for one in shown)), showarrow=False, font={"size": 30, "color": ink})
-    _framed(figure, theme)
+    figure.add_annotation(text=str(sum(one.n_total for one in shown)), showarrow=False, font={"size": 30})
+    _framed(figure)
     return figure.update_layout(showlegend=False, margin={"l": 70, "r": 70, "t": 30, "b": 30})
 
 
-def team_bars(loads: Sequence[TeamLoad], *, theme: str) -> go.Figure:
+def team_bars(loads: Sequence[TeamLoad]) -> go.Figure:
     ranked = sorted(loads, key=lambda one: one.n_open + one.n_in_progress)
     totals = [one.n_open + one.n_in_progress for one in ranked]
     most = max(totals, default=0) or 1
@@ -76,10 +68,10 @@ def team_bars(loads: Sequence[TeamLoad], *, theme: str) -> go.Figure:
             "<br>Critical: %{customdata[2]}<extra></extra>",
         )
     )
-    return _framed(figure, theme).update_xaxes(tickformat=",d", nticks=6, range=[0, most * 1.15])
+    return _framed(figure).update_xaxes(tickformat=",d", nticks=6, range=[0, most * 1.15])
 
 
-def feedback_area(weeks: Sequence[FeedbackWeek], *, theme: str) -> go.Figure:
+def feedback_area(weeks: Sequence[FeedbackWeek]) -> go.Figure:
     days = [one.week for one in weeks]
     figure = go.Figure(
         go.Scatter(
@@ -99,10 +91,10 @@ def feedback_area(weeks: Sequence[FeedbackWeek], *, theme: str) -> go.Figure:
         marker={"color": "#00b8d4"},
         opacity=0.65,
     )
-    return _framed(figure, theme)
+    return _framed(figure)
 
 
-def trend_lines(days: Sequence[TrendDay], *, theme: str) -> go.Figure:
+def trend_lines(days: Sequence[TrendDay]) -> go.Figure:
     figure = go.Figure()
     lines = [
         ("Not resolved", "n_open", "#7c4dff"),
@@ -117,10 +109,10 @@ def trend_lines(days: Sequence[TrendDay], *, theme: str) -> go.Figure:
             mode="lines",
             line={"color": color, "width": 2.5},
         )
-    return _framed(figure, theme)
+    return _framed(figure)
 
 
-def acceptance_bars(rows: Sequence[Acceptance], *, theme: str) -> go.Figure:
+def acceptance_bars(rows: Sequence[Acceptance]) -> go.Figure:
     names = [f"{TASK_NAMES[one.task]}<br>{one.model_version}" for one in rows]
     figure = go.Figure()
     for name, field, color in (
@@ -131,4 +123,4 @@ def acceptance_bars(rows: Sequence[Acceptance], *, theme: str) -> go.Figure:
         figure.add_bar(
             x=names, y=[getattr(one, field) for one in rows], name=name, marker={"color": color, "cornerradius": 4}
         )
-    return _framed(figure, theme).update_yaxes(tickformat=".0%", range=[0, 1.02]).update_layout(barmode="group")
+    return _framed(figure).update_yaxes(tickformat=".0%", range=[0, 1.02]).update_layout(barmode="group")

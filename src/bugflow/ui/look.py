@@ -86,7 +86,7 @@ def highlighted(text: str, contributions: Sequence[ContributionRead], *, part: s
     if not words or len(text) > MAX_HIGHLIGHTED_CHARACTERS:
         return text_block(text)
     strongest = max(abs(weight) for weight in words.values()) or 1.0
-    cues = sorted(words, key=len, reverse=True)  # the longest match wins: "null pointer" before "null"
+    cues = sorted(words, key=lambda cue: (-abs(words[cue]), -len(cue)))  # where cues overlap, the stronger is marked
     pattern = re.compile(
         r"(?<!\w)(?:" + "|".join(re.escape(cue).replace(r"\ ", r"\W{1,3}") for cue in cues) + r")(?!\w)", re.IGNORECASE
     )
@@ -109,7 +109,7 @@ def reasons(contributions: Sequence[ContributionRead], *, n: int = 5) -> str:
     """The strongest cues as chips, with the side they speak for."""
     chips = "".join(
         f'<span class="bf-cue bf-{"for" if one.weight > 0 else "against"}">{escape(one.cue)}'
-        f"<small>{one.weight:+.1f}</small></span>"
+        f"<small>{one.weight:+.2f}</small></span>"
         for one in contributions[:n]
     )
     return f'<div class="bf-line">{chips}</div>'

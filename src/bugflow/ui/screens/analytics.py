@@ -19,7 +19,7 @@ def chart(title: str, about: str, rows: Sequence[object], draw: Callable[[], go.
     with st.container(border=True):
         look.show(f'<h2 class="bf-sub">{title}</h2><p class="bf-note">{about}</p>')
         if rows:
-            st.plotly_chart(draw(), theme=None, config=charts.CONFIG, key=key, alt=f"{title}. {about}")
+            st.plotly_chart(draw(), config=charts.CONFIG, key=key, alt=f"{title}. {about}")
         else:
             look.empty("Nothing to draw yet", "The chart fills with the first reports and corrections.")
 
@@ -46,7 +46,6 @@ def page() -> None:
     session = current()
     client = session.client
     look.heading("Analytics")
-    theme = st.context.theme.type or "light"
     counts = session.keep("severities", client.count_severities, seconds=KEEP_SECONDS)
     loads = session.keep("loads", client.list_team_loads, seconds=KEEP_SECONDS)
     weeks = session.keep("weeks", client.list_feedback_weeks, seconds=KEEP_SECONDS)
@@ -54,19 +53,19 @@ def page() -> None:
     left, right = st.columns(2)
     with left:
         some = [one for one in counts if one.n_total]
-        chart("Severity", "All bugs", some, lambda: charts.severity_donut(counts, theme=theme), key="donut")
+        chart("Severity", "All bugs", some, lambda: charts.severity_donut(counts), key="donut")
     with right:
-        chart("Team workload", "Open and in progress", loads, lambda: charts.team_bars(loads, theme=theme), key="teams")
+        chart("Team workload", "Open and in progress", loads, lambda: charts.team_bars(loads), key="teams")
     trends()
     chart(
         "Feedback", "Corrections so far, and confirmations each week", weeks,
-        lambda: charts.feedback_area(weeks, theme=theme), key="feedback",
+        lambda: charts.feedback_area(weeks), key="feedback",
     )  # fmt: skip
     chart(
         "Predictions",
         "Kept: nobody corrected it. Coverage: the share on which BugFlow acted alone. Precision: of those, kept.",
         accepted,
-        lambda: charts.acceptance_bars(accepted, theme=theme),
+        lambda: charts.acceptance_bars(accepted),
         key="acceptance",
     )
     if accepted:
@@ -87,12 +86,11 @@ def trends() -> None:
         label_visibility="collapsed",
     )
     rows = session.keep(f"trend_{days}", lambda: session.client.list_trend(days=int(days or 90)), seconds=KEEP_SECONDS)
-    theme = st.context.theme.type or "light"
     chart(
         "Trend",
         "Reported and resolved each day, and what is left",
         rows,
-        lambda: charts.trend_lines(rows, theme=theme),
+        lambda: charts.trend_lines(rows),
         key="trend",
     )
 

@@ -169,9 +169,17 @@ class Client:
 
     # -- Signing in -----------------------------------------------------------------------------------------------
 
-    def sign_in(self, username: str, password: str) -> None:
+    def sign_in(self, username: str, password: str, *, forwarded_for: str | None = None) -> None:
+        """Sign in.
+
+        Args:
+            forwarded_for: Whose address to count the attempt by, where this process signs others in; the API believes
+                it of the addresses in FORWARDED_ALLOW_IPS only, by default its own machine.
+        """
         self._tokens = None
-        self._tokens = self._ask(TokenPair, "POST", "/token", Credentials(username=username, password=password))
+        headers = {"X-Forwarded-For": forwarded_for} if forwarded_for else {}
+        body = Credentials(username=username, password=password)
+        self._tokens = self._ask(TokenPair, "POST", "/token", body, headers=headers)
 
     def sign_out(self) -> None:
         """Revoke the sign-in; afterwards this client is nobody's."""

@@ -93,7 +93,8 @@ class SignIn:
             return _page(message=message, username=username, next_path=next_path, status=HTTPStatus.BAD_REQUEST)
         client = Client(self._http)
         try:
-            await run_in_threadpool(client.sign_in, username.strip(), password)
+            address = request.client.host if request.client else None
+            await run_in_threadpool(client.sign_in, username.strip(), password, forwarded_for=address)
         except (BugFlowError, ValueError) as error:
             message, status = _in_words(error)
             return _page(message=message, username=username, next_path=next_path, status=status)

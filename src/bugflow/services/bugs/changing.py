@@ -1,5 +1,6 @@
 """Changing a bug: moving, correcting, assigning, editing."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -40,7 +41,8 @@ def update_bug(session: Session, *, actor: Actor, body: BugUpdate, now: datetime
         session.add(Comment(bug_id=bug.id, author_id=actor.id, text=body.note, created_at=now))
         session.add(BugEvent(bug_id=bug.id, kind=EventKind.COMMENTED, actor_id=actor.id, created_at=now))
     reading.touch(bug, now=now)
-    _record_change(session, bug, actor, sorted(body.model_fields_set - {"bug_id"}), now=now)
+    changed = body.model_dump(exclude_none=True, exclude={"bug_id", "reason"})
+    _record_change(session, bug, actor, changed, now=now)
     return BugUpdated(
         message="Bug updated (AI Feedback Recorded)" if given else "Bug updated",
         feedback_count=feedback.count_corrections(session),
@@ -84,7 +86,7 @@ def patch_bug(
         _assign(session, bug, body.assigned_to_id, actor=actor, now=now)
     reading.touch(bug, now=now)
     session.flush()
-    _record_change(session, bug, actor, sorted(sent), now=now)
+    _record_change(session, bug, actor, sent, now=now)
     return reading.detail_of(session, bug, actor)
 
 
@@ -141,6 +143,9 @@ def _assign(session: Session, bug: Bug, user_id: int | None, *, actor: Actor, no
     )
 
 
-def _record_change(session: Session, bug: Bug, actor: Actor, fields: list[str], *, now: datetime) -> None:
-    action = AuditAction.BUG_CHANGED
-    audit.record(session, action, actor_id=actor.id, subject=f"bug:{bug.id}", now=now, fields=fields)
+def _record_change(session: Session, bug: Bug, actor: Actor, fields: Iterable[str], *, now: datetime) -> None:
+    """Log what was changed; corrections have logged themselves."""
+    changed = sorted(set(fields) - {"correction_severity", "correction_team", "severity", "team"})
+    if changed:
+        subject = f"bug:{bug.id}"
+        audit.record(session, AuditAction.BUG_CHANGED, actor_id=actor.id, subject=subject, now=now, fields=changed)

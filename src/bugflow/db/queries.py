@@ -68,7 +68,7 @@ def page_of(
     sorted_by = identity if key is None else key
     order = [identity] if key is None else [key, identity]
     found = query.with_only_columns(identity, sorted_by).order_by(*(c.desc() if descending else c for c in order))
-    places = session.execute(found.limit(limit + 1)).tuples().all()
+    places = session.execute(found.limit(limit + 1)).all()
     ids = [row_id for row_id, _ in places[:limit]]
     loaded = session.scalars(select(identity.class_).where(identity.in_(ids)).options(*load))
     by_id = {getattr(row, identity.key): row for row in loaded}

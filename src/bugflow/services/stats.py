@@ -64,12 +64,12 @@ def _triage_times(session: Session, now: datetime) -> Sequence[tuple[datetime, d
         .subquery()
     )
     query = select(Bug.created_at, first.c.at).join(first, first.c.bug_id == Bug.id)
-    return session.execute(query.where(Bug.created_at >= since)).tuples().all()
+    return session.execute(query.where(Bug.created_at >= since)).all()
 
 
 def _resolution_times(session: Session, now: datetime) -> Sequence[tuple[datetime, datetime | None]]:
     query = select(Bug.created_at, Bug.resolved_at).where(Bug.resolved_at >= now - timedelta(days=RECENT_DAYS))
-    return session.execute(query).tuples().all()
+    return session.execute(query).all()
 
 
 def _median_hours(times: Sequence[tuple[datetime, datetime | None]]) -> float | None:
@@ -87,7 +87,7 @@ def _recent_acceptance(session: Session, now: datetime) -> float | None:
 def severity_counts(session: Session) -> list[SeverityCount]:
     """Bugs by severity and status, most severe first."""
     query = select(Bug.severity, Bug.status, func.count()).group_by(Bug.severity, Bug.status)
-    found = {(severity, status): n for severity, status, n in session.execute(query).tuples()}
+    found = {(severity, status): n for severity, status, n in session.execute(query)}
     return [
         SeverityCount(
             severity=severity,
@@ -116,7 +116,7 @@ def team_loads(session: Session) -> list[TeamLoad]:
     )
     loads = [
         TeamLoad(team=name, n_open=n_open, n_in_progress=n_doing, n_resolved=n_done, n_critical_open=n_critical)
-        for name, is_active, n_open, n_doing, n_done, n_critical in session.execute(query).tuples()
+        for name, is_active, n_open, n_doing, n_done, n_critical in session.execute(query)
         if is_active or n_open + n_doing
     ]
     return sorted(loads, key=lambda load: (-(load.n_open + load.n_in_progress), load.team))
@@ -128,7 +128,7 @@ def feedback_weeks(session: Session, *, n_weeks: int, now: datetime) -> list[Fee
     weeks = [this_monday - timedelta(weeks=n) for n in reversed(range(n_weeks))]
     counts: Counter[tuple[date, FeedbackKind]] = Counter()
     n_before = 0
-    for at, kind in session.execute(select(Feedback.created_at, Feedback.kind)).tuples():
+    for at, kind in session.execute(select(Feedback.created_at, Feedback.kind)):
         week = _monday(at.astimezone(UTC).date())
         counts[week, kind] += 1
         n_before += kind is FeedbackKind.CORRECTION and week < weeks[0]
@@ -211,7 +211,7 @@ def _made(session: Session, since: datetime | None) -> dict[tuple[Task, str, Dec
     query = select(*columns, func.count()).group_by(*columns)
     if since is not None:
         query = query.where(PredictionRow.created_at >= since)
-    return {(task, version, decision): n for task, version, decision, n in session.execute(query).tuples()}
+    return {(task, version, decision): n for task, version, decision, n in session.execute(query)}
 
 
 def _fates(session: Session, since: datetime | None) -> dict[tuple[Task, str, Decision, bool], int]:
@@ -229,5 +229,5 @@ def _fates(session: Session, since: datetime | None) -> dict[tuple[Task, str, De
     )
     if since is not None:
         query = query.where(PredictionRow.created_at >= since)
-    rows = session.execute(query).tuples()
+    rows = session.execute(query)
     return {(task, version, decision, bool(agreed)): n for task, version, decision, agreed, n in rows}

@@ -173,7 +173,7 @@ def _name_assignees(session: Session, events: list[EventRead]) -> None:
     moves = [event for event in events if event.field == "assigned_to"]
     ids = {int(value) for event in moves for value in (event.old_value, event.new_value) if value}
     if ids:
-        names = dict(session.execute(select(User.id, User.display_name).where(User.id.in_(ids))).tuples().all())
+        names = dict(session.execute(select(User.id, User.display_name).where(User.id.in_(ids))).all())
         for event in moves:
             event.old_value = names.get(int(event.old_value)) if event.old_value else None
             event.new_value = names.get(int(event.new_value)) if event.new_value else None

@@ -182,8 +182,8 @@ def _write(
 ) -> None:
     """Write one batch: bugs, what was predicted for them, where they came from, their first event."""
     importer_id = _importer_id(session, now=now)
-    user_ids = dict(session.execute(select(User.username, User.id).where(User.is_active)).tuples().all())
-    team_ids = dict(session.execute(select(Team.name, Team.id)).tuples().all())
+    user_ids = dict(session.execute(select(User.username, User.id).where(User.is_active)).all())
+    team_ids = dict(session.execute(select(Team.name, Team.id)).all())
     names = {bug.project for bug, _ in assessed}
     project_ids = {name: teams.get_or_create_project(session, name, now=now).id for name in sorted(names)}
     rows = []

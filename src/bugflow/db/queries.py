@@ -3,8 +3,9 @@
 import base64
 import json
 import re
+import unicodedata
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -105,11 +106,11 @@ def _read_cursor(cursor: str, sort: str, kind: type) -> tuple[Any, int]:
         made_for, value, last_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if isinstance(value, dict):
             value = datetime.fromisoformat(value["t"])
+            value = value.astimezone(UTC) if value.tzinfo else None
         numbers = [last_id, value] if isinstance(value, int) else [last_id]
         sound = (
             made_for == sort
             and isinstance(value, kind)
-            and not (isinstance(value, datetime) and value.tzinfo is None)
             and all(isinstance(number, int) and abs(number) < 2**63 for number in numbers)
         )
     except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
@@ -125,7 +126,7 @@ MAX_SEARCH_WORDS = 16
 
 def matches(session: Session, words: str) -> ColumnElement[bool]:
     """Bugs in whose title or description all words occur, the last one perhaps unfinished; without a word, all."""
-    found = _WORD.findall(words)[:MAX_SEARCH_WORDS]
+    found = _WORD.findall(unicodedata.normalize("NFC", words))[:MAX_SEARCH_WORDS]
     if not found:
         return true()
     if session.get_bind().dialect.name == "sqlite":

@@ -14,6 +14,7 @@ depends_on = None
 MOMENT = sa.DateTime(timezone=True)
 JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 WORD = sa.String(length=20)
+WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 APPEND_ONLY = ("audit_entry", "bug_event", "prediction", "feedback")
 """Tables whose rows are only ever added: training must see what was known when, and the log must be believed."""
@@ -22,9 +23,9 @@ APPEND_ONLY = ("audit_entry", "bug_event", "prediction", "feedback")
 def upgrade() -> None:
     op.create_table(
         "audit_entry",
-        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("number", WHOLE, autoincrement=False, nullable=False),
         sa.Column("at", MOMENT, nullable=False),
-        sa.Column("actor_id", sa.Integer(), nullable=True),
+        sa.Column("actor_id", WHOLE, nullable=True),
         sa.Column("action", sa.String(length=40), nullable=False),
         sa.Column("subject", sa.String(length=80), nullable=False),
         sa.Column("details", JSON, nullable=False),
@@ -37,14 +38,14 @@ def upgrade() -> None:
 
     op.create_table(
         "audit_head",
-        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("id", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("number", WHOLE, nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_head")),
     )
     op.create_table(
         "project",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", WHOLE, nullable=False),
         sa.Column("name", sa.String(length=80), nullable=False),
         sa.Column("description", sa.String(length=500), nullable=False),
         sa.Column("is_active", sa.Boolean(), nullable=False),
@@ -54,7 +55,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "team",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", WHOLE, nullable=False),
         sa.Column("name", sa.String(length=80), nullable=False),
         sa.Column("description", sa.String(length=500), nullable=False),
         sa.Column("is_active", sa.Boolean(), nullable=False),
@@ -64,14 +65,14 @@ def upgrade() -> None:
     )
     op.create_table(
         "user",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", WHOLE, nullable=False),
         sa.Column("username", sa.String(length=150), nullable=False),
         sa.Column("display_name", sa.String(length=150), nullable=False),
         sa.Column("email", sa.String(length=320), nullable=True),
         sa.Column("role", WORD, nullable=False),
         sa.Column("is_admin", sa.Boolean(), nullable=False),
         sa.Column("is_active", sa.Boolean(), nullable=False),
-        sa.Column("team_id", sa.Integer(), nullable=True),
+        sa.Column("team_id", WHOLE, nullable=True),
         sa.Column("password_hash", sa.String(length=255), nullable=False),
         sa.Column("locale", sa.String(length=10), nullable=True),
         sa.Column("preferences", JSON, nullable=False),
@@ -85,22 +86,22 @@ def upgrade() -> None:
 
     op.create_table(
         "bug",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", WHOLE, nullable=False),
         sa.Column("title", sa.String(length=300), nullable=False),
-        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("project_id", WHOLE, nullable=False),
         sa.Column("status", WORD, nullable=False),
         sa.Column("severity", WORD, nullable=False),
-        sa.Column("severity_rank", sa.Integer(), nullable=False),
+        sa.Column("severity_rank", WHOLE, nullable=False),
         sa.Column("severity_set_by", WORD, nullable=False),
-        sa.Column("team_id", sa.Integer(), nullable=False),
+        sa.Column("team_id", WHOLE, nullable=False),
         sa.Column("team_set_by", WORD, nullable=False),
         sa.Column("needs_review", sa.Boolean(), nullable=False),
-        sa.Column("reporter_id", sa.Integer(), nullable=False),
-        sa.Column("assigned_to_id", sa.Integer(), nullable=True),
+        sa.Column("reporter_id", WHOLE, nullable=False),
+        sa.Column("assigned_to_id", WHOLE, nullable=True),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("updated_at", MOMENT, nullable=False),
         sa.Column("resolved_at", MOMENT, nullable=True),
-        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("version", WHOLE, nullable=False),
         sa.Column("description", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["assigned_to_id"], ["user.id"], name=op.f("fk_bug_assigned_to_id_user")),
         sa.ForeignKeyConstraint(["project_id"], ["project.id"], name=op.f("fk_bug_project_id_project")),
@@ -126,8 +127,8 @@ def upgrade() -> None:
 
     op.create_table(
         "sign_in",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("id", WHOLE, nullable=False),
+        sa.Column("user_id", WHOLE, nullable=False),
         sa.Column("refresh_hash", sa.String(length=64), nullable=False),
         sa.Column("previous_refresh_hash", sa.String(length=64), nullable=True),
         sa.Column("created_at", MOMENT, nullable=False),
@@ -143,12 +144,12 @@ def upgrade() -> None:
 
     op.create_table(
         "attachment",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("bug_id", sa.Integer(), nullable=False),
-        sa.Column("uploader_id", sa.Integer(), nullable=False),
+        sa.Column("id", WHOLE, nullable=False),
+        sa.Column("bug_id", WHOLE, nullable=False),
+        sa.Column("uploader_id", WHOLE, nullable=False),
         sa.Column("filename", sa.String(length=200), nullable=False),
         sa.Column("media_type", sa.String(length=100), nullable=False),
-        sa.Column("size_bytes", sa.Integer(), nullable=False),
+        sa.Column("size_bytes", WHOLE, nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
@@ -160,10 +161,10 @@ def upgrade() -> None:
 
     op.create_table(
         "bug_event",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("bug_id", sa.Integer(), nullable=False),
+        sa.Column("id", WHOLE, nullable=False),
+        sa.Column("bug_id", WHOLE, nullable=False),
         sa.Column("kind", WORD, nullable=False),
-        sa.Column("actor_id", sa.Integer(), nullable=True),
+        sa.Column("actor_id", WHOLE, nullable=True),
         sa.Column("field", sa.String(length=30), nullable=True),
         sa.Column("old_value", sa.Text(), nullable=True),
         sa.Column("new_value", sa.Text(), nullable=True),
@@ -178,9 +179,9 @@ def upgrade() -> None:
 
     op.create_table(
         "comment",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("bug_id", sa.Integer(), nullable=False),
-        sa.Column("author_id", sa.Integer(), nullable=False),
+        sa.Column("id", WHOLE, nullable=False),
+        sa.Column("bug_id", WHOLE, nullable=False),
+        sa.Column("author_id", WHOLE, nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("edited_at", MOMENT, nullable=True),
@@ -192,10 +193,10 @@ def upgrade() -> None:
 
     op.create_table(
         "idempotency_key",
-        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("user_id", WHOLE, nullable=False),
         sa.Column("key", sa.String(length=200), nullable=False),
         sa.Column("request_hash", sa.String(length=64), nullable=False),
-        sa.Column("bug_id", sa.Integer(), nullable=True),
+        sa.Column("bug_id", WHOLE, nullable=True),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.ForeignKeyConstraint(["bug_id"], ["bug.id"], name=op.f("fk_idempotency_key_bug_id_bug")),
         sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_idempotency_key_user_id_user")),
@@ -205,10 +206,10 @@ def upgrade() -> None:
 
     op.create_table(
         "imported_bug",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", WHOLE, nullable=False),
         sa.Column("source", sa.String(length=80), nullable=False),
         sa.Column("external_id", sa.String(length=200), nullable=False),
-        sa.Column("bug_id", sa.Integer(), nullable=False),
+        sa.Column("bug_id", WHOLE, nullable=False),
         sa.ForeignKeyConstraint(["bug_id"], ["bug.id"], name=op.f("fk_imported_bug_bug_id_bug")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_imported_bug")),
         sa.UniqueConstraint("source", "external_id", name=op.f("uq_imported_bug_source_external_id")),
@@ -217,11 +218,11 @@ def upgrade() -> None:
 
     op.create_table(
         "notification",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("id", WHOLE, nullable=False),
+        sa.Column("user_id", WHOLE, nullable=False),
         sa.Column("kind", WORD, nullable=False),
-        sa.Column("bug_id", sa.Integer(), nullable=False),
-        sa.Column("actor_id", sa.Integer(), nullable=True),
+        sa.Column("bug_id", WHOLE, nullable=False),
+        sa.Column("actor_id", WHOLE, nullable=True),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("read_at", MOMENT, nullable=True),
         sa.ForeignKeyConstraint(["actor_id"], ["user.id"], name=op.f("fk_notification_actor_id_user")),
@@ -233,8 +234,8 @@ def upgrade() -> None:
 
     op.create_table(
         "prediction",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("bug_id", sa.Integer(), nullable=False),
+        sa.Column("id", WHOLE, nullable=False),
+        sa.Column("bug_id", WHOLE, nullable=False),
         sa.Column("task", WORD, nullable=False),
         sa.Column("label", sa.String(length=80), nullable=False),
         sa.Column("confidence", sa.Double(), nullable=False),
@@ -253,16 +254,16 @@ def upgrade() -> None:
 
     op.create_table(
         "feedback",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("bug_id", sa.Integer(), nullable=False),
-        sa.Column("prediction_id", sa.Integer(), nullable=True),
+        sa.Column("id", WHOLE, nullable=False),
+        sa.Column("bug_id", WHOLE, nullable=False),
+        sa.Column("prediction_id", WHOLE, nullable=True),
         sa.Column("task", WORD, nullable=False),
         sa.Column("kind", WORD, nullable=False),
         sa.Column("predicted", sa.String(length=80), nullable=False),
         sa.Column("old_label", sa.String(length=80), nullable=False),
         sa.Column("label", sa.String(length=80), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("actor_id", sa.Integer(), nullable=False),
+        sa.Column("actor_id", WHOLE, nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.ForeignKeyConstraint(["actor_id"], ["user.id"], name=op.f("fk_feedback_actor_id_user")),
         sa.ForeignKeyConstraint(["bug_id"], ["bug.id"], name=op.f("fk_feedback_bug_id_bug")),

@@ -36,7 +36,7 @@ class Moment(TypeDecorator[datetime]):
 Json = JSON().with_variant(JSONB(), "postgresql")
 
 Whole = BigInteger().with_variant(Integer(), "sqlite")
-"""63 bits on both, so that any integer that the API lets in can be compared; `INTEGER` on SQLite, where it is as wide."""
+"""63 bits on both, so that any id the API lets in can be compared; on SQLite `INTEGER` is as wide."""
 
 
 def word(kind: type[StrEnum]) -> Enum:

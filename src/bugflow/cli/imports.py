@@ -8,7 +8,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bugflow.config import load_settings
-from bugflow.errors import InvalidFilter
+from bugflow.errors import InvalidFile, InvalidFilter
 from bugflow.runtime import build_runtime
 from bugflow.services.imports.files import count_rows
 from bugflow.services.imports.importing import ImportOptions, ImportReport, import_file
@@ -38,11 +38,13 @@ def import_bugs(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check everything, write nothing.")] = False,
 ) -> None:
     """Import bugs. What is repeated or was imported before adds nothing, so an interrupted import is just run again."""
+    if bad_rows is not None and not bad_rows.parent.is_dir():
+        raise InvalidFile(path=bad_rows, reason=f"the folder {bad_rows.parent} does not exist. Make it first.")
     runtime = build_runtime(load_settings())
-    name = source or file.stem
+    name = source or file.stem.encode("utf-8", "replace").decode()
     options = ImportOptions(
         source=name[:80],
-        default_project=(project or name)[:80],
+        default_project=" ".join((project or "").split())[:80] or name[:80],
         columns=_pairs("--map", map_column or []),
         severities=_pairs("--map-severity", map_severity or []),
         statuses=_pairs("--map-status", map_status or []),

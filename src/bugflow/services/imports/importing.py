@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from bugflow.db.engine import Database
 from bugflow.db.queries import insert_many
-from bugflow.db.tables import Bug, BugEvent, ImportedBug, PredictionRow, Team, User
+from bugflow.db.tables import Bug, BugEvent, ImportedBug, PredictionRow, Project, Team, User
 from bugflow.domain.accounts import Role
 from bugflow.domain.audit import AuditAction
 from bugflow.domain.bugs import EventKind, SetBy, Status
@@ -102,6 +102,7 @@ def import_file(
     """
     with database.read() as session:
         team_names = teams.active_team_names(session)
+        retired = session.scalars(select(Project.name).where(~Project.is_active)).all()
     mapping = RowMapping(
         columns=map_columns(read_columns(path), options.columns),
         severities=map_severities(options.severities),
@@ -109,6 +110,7 @@ def import_file(
         team_names={name.lower(): name for name in team_names},
         default_project=options.default_project,
         now=now,
+        retired_projects=frozenset(name.lower() for name in retired),
     )
     if options.stop_on_bad_row:
         _check_all(path, mapping)
@@ -131,11 +133,11 @@ def import_file(
 
 
 def _check_all(path: Path, mapping: RowMapping) -> None:
-    for row in read_rows(path):
-        try:
-            _read(row, mapping)
-        except BadRowError as error:
-            raise InvalidFile(path=path, reason=f"line {row.line}: {error}. Nothing was imported.") from None
+    report = ImportReport(columns=mapping.columns)
+    for _ in _batches(path, mapping, report):
+        if report.bad_rows:
+            bad = report.bad_rows[0]
+            raise InvalidFile(path=path, reason=f"line {bad.line}: {bad.reason}. Nothing was imported.")
 
 
 def _read(row: Row, mapping: RowMapping) -> ReadBug:

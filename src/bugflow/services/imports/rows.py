@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any, TypeVar
 
 from bugflow.domain.bugs import MAX_DESCRIPTION_CHARACTERS, MAX_TITLE_CHARACTERS, Status, title_of
@@ -44,7 +44,12 @@ class ReadBug:
 
 @dataclass(frozen=True, slots=True)
 class RowMapping:
-    """How rows are read: which column is which field, and what its words mean."""
+    """How rows are read: which column is which field, and what its words mean.
+
+    Attributes:
+        team_names: Lower-case name to name, active teams only.
+        retired_projects: Lower-case names of projects that take no bugs.
+    """
 
     columns: Mapping[str, str]
     severities: Mapping[str, Severity]
@@ -52,6 +57,7 @@ class RowMapping:
     team_names: Mapping[str, str]
     default_project: str
     now: datetime
+    retired_projects: frozenset[str] = frozenset()
 
 
 def map_columns(columns: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
@@ -109,7 +115,11 @@ def read_bug(line: int, values: Mapping[str, Any], mapping: RowMapping) -> ReadB
         BadRowError: Why it cannot be taken.
     """
     raw = {field: values.get(column) for field, column in mapping.columns.items()}
-    text = {field: _text(raw.get(field)) for field in FIELDS}
+    try:
+        text = {field: _text(raw.get(field)) for field in FIELDS}
+        external_id = text["id"][:200] or _digest(values)
+    except RecursionError:
+        raise BadRowError("it is nested too deeply") from None
     description = text["description"] or text["title"]
     if not description:
         raise BadRowError("it has neither a title nor a description")
@@ -123,10 +133,10 @@ def read_bug(line: int, values: Mapping[str, Any], mapping: RowMapping) -> ReadB
         )
     return ReadBug(
         line=line,
-        external_id=text["id"][:200] or _digest(values),
+        external_id=external_id,
         title=title,
         description=description,
-        project=" ".join(text["project"].split())[:80].strip() or mapping.default_project,
+        project=_project(text["project"], mapping),
         severity=_severity(text["severity"], mapping),
         team=_team(text["team"], mapping),
         status=_status(text["status"], text["resolution"], mapping),
@@ -149,6 +159,13 @@ def _digest(values: Mapping[str, Any]) -> str:
     """A row without an id is known by its content, so that a second import does not add it again."""
     canonical = json.dumps(values, default=str, sort_keys=True).encode("utf-8", "replace")
     return "sha256:" + hashlib.sha256(canonical).hexdigest()
+
+
+def _project(text: str, mapping: RowMapping) -> str:
+    name = " ".join(text.split())[:80].strip() or mapping.default_project
+    if name.lower() in mapping.retired_projects:
+        raise BadRowError(f"its project '{name}' was retired; bring it back or give the row another")
+    return name
 
 
 def _severity(word: str, mapping: RowMapping) -> Severity | None:
@@ -183,13 +200,19 @@ def _status(word: str, resolution: str, mapping: RowMapping) -> Status:
 
 def _moment(value: Any, field: str) -> datetime | None:
     """A moment in UTC; one without a zone is taken as UTC."""
-    if value is None or value == "":
+    if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if isinstance(value, str):
+        text = _text(value)
         try:
-            value = datetime.fromisoformat(value.strip())
+            value = datetime.fromisoformat(text)
         except ValueError:
-            raise BadRowError(f"its {field} '{value[:40]}' is no moment; use ISO 8601, 2026-03-14T09:26:53Z") from None
+            raise BadRowError(f"its {field} '{text[:40]}' is no moment; use ISO 8601, 2026-03-14T09:26:53Z") from None
+    elif isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime.combine(value, time())
     if not isinstance(value, datetime):
-        raise BadRowError(f"its {field} is no moment")
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        raise BadRowError(f"its {field} is no moment; use ISO 8601, 2026-03-14T09:26:53Z")
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:
+        raise BadRowError(f"its {field} {value.isoformat()} is outside the calendar") from None

@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "explain": "bugflow.cli.explain:explain",
     "train": "bugflow.cli.train:train",
     "models": "bugflow.cli.models:app",
+    "data": "bugflow.cli.data:app",
     "audit": "bugflow.cli.audit:app",
     "settings": "bugflow.cli.settings:settings",
     "doctor": "bugflow.cli.doctor:doctor",

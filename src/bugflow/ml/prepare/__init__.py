@@ -1,0 +1,1 @@
+"""Make training files from large, raw archives of reports: cleaned, labelled, without repetition, split honestly."""

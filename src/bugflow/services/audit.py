@@ -1,5 +1,6 @@
 """The audit log: what was done, by whom, in a chain of hashes."""
 
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -71,12 +72,14 @@ def verify(session: Session) -> AuditVerdict:
     """Recompute the whole chain: finds any entry edited, removed, inserted or moved, also at the end."""
     expected_number, previous_hash = 0, GENESIS
     problem: str | None = None
-    for entry in session.scalars(select(AuditEntry).order_by(AuditEntry.number).execution_options(yield_per=1000)):
-        expected_number += 1
-        problem = _problem_of(entry, expected_number, previous_hash)
-        if problem:
-            break
-        previous_hash = entry.hash
+    query = select(AuditEntry).order_by(AuditEntry.number).execution_options(yield_per=1000)
+    with closing(session.scalars(query)) as entries:
+        for entry in entries:
+            expected_number += 1
+            problem = _problem_of(entry, expected_number, previous_hash)
+            if problem:
+                break
+            previous_hash = entry.hash
     head = session.scalars(select(AuditHead)).one_or_none()
     if head is None:
         problem = problem or "the chain's end is missing"

@@ -70,11 +70,11 @@ migrate: setup  ## Bring the database of `make up`, or of BUGFLOW_DATA_DIR, to t
 test: setup-dev chromium  ## Run all tests (under 15 minutes on two cores) and check the coverage
 	$(say) "Running all tests"
 	@rm -f .coverage .coverage.*
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --cov --cov-report= tests
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report= tests
 	@$(MAKE) --no-print-directory coverage
 
 test-quick: setup-dev
-	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m 'not slow and not browser and not data' tests
+	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m 'not slow and not browser and not data' tests
 
 coverage:
 	$(say) "Coverage: at least 95 % of the branches of domain, services and api, 85 % of everything"

@@ -1,4 +1,4 @@
-"""Fail where a Markdown file points to a file or heading that is not there."""
+"""Fail where a Markdown file points to a file, test or heading that is not there."""
 # ruff: noqa: INP001 - a script, no package
 
 import re
@@ -10,6 +10,7 @@ from urllib.parse import unquote
 ROOT = Path(__file__).parents[1]
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
+_TEST = re.compile(r"`(tests/[\w/]+\.py)`")
 _BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
@@ -22,7 +23,9 @@ def anchors(path: Path) -> set[str]:
 
 def broken(path: Path) -> Iterator[str]:
     """The links of a file that lead nowhere; addresses on the web are not asked."""
-    for link in _LINK.findall(_CODE.sub("", path.read_text(encoding="utf-8"))):
+    text = path.read_text(encoding="utf-8")
+    yield from (f"{path.relative_to(ROOT)}: {test}" for test in _TEST.findall(text) if not (ROOT / test).is_file())
+    for link in _LINK.findall(_CODE.sub("", text)):
         if re.match(r"[a-z]+:", link):
             continue
         name, _, anchor = unquote(link).partition("#")

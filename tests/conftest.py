@@ -145,22 +145,19 @@ def standing(
     kind: Kind, request: pytest.FixtureRequest, _standing_houses: Callable[[Kind, str], House]
 ) -> Iterator[House]:
     """The process's installation, with a fresh database, clock and assessor."""
-    server: PostgresServer | None = None
     if kind == "sqlite":
         place: Path = request.getfixturevalue("_sqlite_place")
         replace_sqlite(request.getfixturevalue("sqlite_template"), place)
         url = f"sqlite:///{place}"
     else:
-        server = request.getfixturevalue("postgres")
-        server.create("house", template=request.getfixturevalue("postgres_template"))
+        server: PostgresServer = request.getfixturevalue("postgres")
+        server.reset("house", template=request.getfixturevalue("postgres_template"))
         url = server.url("house")
     house = _standing_houses(kind, url)
     house.clock.reset()
     house.assessor.reset()
     yield house
     house.runtime.database.engine.dispose()
-    if server is not None:
-        server.drop("house")
 
 
 @pytest.fixture

@@ -48,7 +48,13 @@ def verdict(prediction: PredictionRead | StoredPrediction) -> str:
     top = [(one.label, one.probability) for one in top_of(prediction)]
     if prediction.decision is Decision.AUTO:
         return f"{label_name(prediction.label)}: {sureness(prediction.confidence)}, {percent(prediction.confidence)}"
+    top.sort(key=lambda one: one[0] != prediction.label)  # the chosen one first, even where another is likelier
     return f"{DECISION_NAMES[prediction.decision]}: {shares(top[:2])}"
+
+
+def _is_outweighed(prediction: PredictionRead | StoredPrediction) -> bool:
+    """Whether another label is likelier: the chosen one is the one whose mistakes cost least."""
+    return prediction.label != top_of(prediction)[0].label
 
 
 def show_prediction(task: Task, prediction: PredictionRead | StoredPrediction) -> None:
@@ -59,6 +65,10 @@ def show_prediction(task: Task, prediction: PredictionRead | StoredPrediction) -
         f'<span class="bf-soft">{escape(source)}</span></div>',
         f'<p class="bf-verdict">{escape(verdict(prediction))}</p>',
         look.bars(top_of(prediction)),
+        '<p class="bf-note">Not the likeliest label, but the one whose mistakes cost least: rare and severe ones are '
+        "missed more easily.</p>"
+        if _is_outweighed(prediction)
+        else "",
     )
 
 

@@ -2,6 +2,8 @@
 
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -99,20 +101,25 @@ class Settings(BaseSettings):
             return given
         path = self.data_dir / "secret.key"
         try:
-            self.data_dir.mkdir(parents=True, exist_ok=True)
-            try:
-                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            except FileExistsError:
-                pass
-            else:
-                with os.fdopen(descriptor, "w") as file:
-                    file.write(secrets.token_hex(32))
+            if not path.exists():
+                self.data_dir.mkdir(parents=True, exist_ok=True)
+                _write_secret(path)
             kept = path.read_text().strip()
         except OSError as error:
             raise InvalidSettings(reason=f"{path} cannot be written or read ({error.strerror}).") from error
         if len(kept) < MIN_SECRET_BYTES:
             raise InvalidSettings(reason=f"{path} is too short. Delete it and start again; everyone signs in anew.")
         return kept
+
+
+def _write_secret(path: Path) -> None:
+    """Make a secret, in full or not at all; where several processes start at once, the first one's stays."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".secret-") as file:  # mode 0600
+        file.write(secrets.token_hex(32))
+        file.flush()
+        os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(file.name, path)
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,11 +118,17 @@ def _similar(signatures: NDArray[np.uint16], later: Index, earlier: Index, *, st
 
 def _sums(data: NDArray[np.uint8], starts: Index, ends: Index) -> UInt64:
     """Polynomial hash of each word, modulo 2^64, from running sums."""
-    powers = np.cumprod(np.full(len(data), _BASE))
-    running = np.concatenate([np.zeros(1, np.uint64), np.cumsum((data.astype(np.uint64) + np.uint64(1)) * powers)])
-    inverses = np.cumprod(np.full(len(data) + 1, _INVERSE))
+    powers, inverses = _powers(1 << len(data).bit_length())
+    running = np.zeros(len(data) + 1, np.uint64)
+    np.cumsum((data + np.uint64(1)) * powers[: len(data)], out=running[1:])
     sums: UInt64 = (running[ends] - running[starts]) * inverses[starts]
     return sums
+
+
+@lru_cache(maxsize=2)
+def _powers(n: int) -> tuple[UInt64, UInt64]:
+    powers, inverses = np.full(n, _BASE), np.full(n, _INVERSE)
+    return np.multiply.accumulate(powers), np.multiply.accumulate(inverses)
 
 
 def _mix(values: UInt64) -> UInt64:

@@ -81,6 +81,7 @@ def _wanted(options: Options) -> dict[str, tuple[str, ...]]:
 def _make_rows(
     batch: pl.DataFrame, unit: Unit, options: Options, findings: Findings, counts: dict[str, int]
 ) -> pl.DataFrame:
+    source = unit.source
     batch = _check_severities(batch, findings) if Task.SEVERITY in options.label_columns else batch
     bugs = batch.filter(pl.col("issue_type").str.strip_chars().str.to_lowercase().is_in(["", "bug"]))
     counts["not_bugs"] += len(batch) - len(bugs)
@@ -93,12 +94,12 @@ def _make_rows(
     long_enough = rows.filter("long_enough")
     counts["too_short"] += len(rows) - len(long_enough)
     missing = {name: pl.lit(None, pl.String) for name in TEXT_COLUMNS if name not in rows.columns and name != "source"}
-    made = long_enough.with_columns(**missing, source=pl.lit(unit.source), moment=_moment())
+    made = long_enough.with_columns(**missing, source=pl.lit(source), moment=_moment())
     made = made.with_columns(
         pl.col("severity", "team").replace("", None),
         created=pl.from_epoch("moment", time_unit="us").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        id_key=_hashes([f"{unit.source}\n{key}" if key else "" for key in made["id"]]),
-        links=_links(unit.source, made["duplicate_of"]),
+        id_key=_hashes([f"{source}\n{key}" if key else "" for key in made["id"]]),
+        links=_links(source, made["duplicate_of"]),
     )
     counts["undated"] += made["moment"].null_count()
     counts["kept"] += len(made)

@@ -32,7 +32,7 @@ class Bug(Base):
         Index("ix_bug_project_id_created_at", "project_id", "created_at", "id"),
         Index("ix_bug_assigned_to_id_created_at", "assigned_to_id", "created_at", "id"),
         Index("ix_bug_reporter_id_created_at", "reporter_id", "created_at", "id"),
-        Index("ix_bug_needs_review_id", "needs_review", "id"),
+        Index("ix_bug_needs_review_created_at", "needs_review", "created_at", "id"),
         # Statistics read all bugs; from this index alone, not from the pages that hold the texts.
         Index(
             "ix_bug_statistics",

@@ -111,7 +111,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_bug_assigned_to_id_created_at", "bug", ["assigned_to_id", "created_at", "id"], unique=False)
     op.create_index("ix_bug_created_at_id", "bug", ["created_at", "id"], unique=False)
-    op.create_index("ix_bug_needs_review_id", "bug", ["needs_review", "id"], unique=False)
+    op.create_index("ix_bug_needs_review_created_at", "bug", ["needs_review", "created_at", "id"], unique=False)
     op.create_index("ix_bug_project_id_created_at", "bug", ["project_id", "created_at", "id"], unique=False)
     op.create_index("ix_bug_reporter_id_created_at", "bug", ["reporter_id", "created_at", "id"], unique=False)
     op.create_index("ix_bug_severity_rank_id", "bug", ["severity_rank", "id"], unique=False)
@@ -383,7 +383,7 @@ def downgrade() -> None:
     op.drop_index("ix_bug_severity_rank_id", table_name="bug")
     op.drop_index("ix_bug_reporter_id_created_at", table_name="bug")
     op.drop_index("ix_bug_project_id_created_at", table_name="bug")
-    op.drop_index("ix_bug_needs_review_id", table_name="bug")
+    op.drop_index("ix_bug_needs_review_created_at", table_name="bug")
     op.drop_index("ix_bug_created_at_id", table_name="bug")
     op.drop_index("ix_bug_assigned_to_id_created_at", table_name="bug")
 

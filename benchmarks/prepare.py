@@ -3,12 +3,12 @@
 Run `python benchmarks/prepare.py [--rows N] [--small N] [--json FILE]` on a quiet machine with 20 GB of free disk. Rows
 are made by recombining lines of the real reports (BUGFLOW_BENCH_DATA) in a temporary folder, removed at the end.
 
-1. `--small` rows (0: none): one run without a break, one killed half-way with SIGKILL and resumed, one with a single worker; the
-   files must be the same bytes.
+1. `--small` rows (0: none): one run without a break, one killed half-way with SIGKILL and resumed, one with a
+   single worker; the files must be the same bytes.
 2. `--rows` rows: killed half-way and resumed; wall time of both parts together, memory of all processes together.
-3. Peers on `--peer-rows` rows (0: none), one thread each: a plain Python loop with the same cleaning, and pandas with the cleaning
-   that the requirements describe (patterns for tags, addresses and special characters; no fences, frames or near
-   duplicates).
+3. Peers on `--peer-rows` rows (0: none), one thread each: a plain Python loop with the same cleaning, and pandas
+   with the cleaning that the requirements describe (patterns for tags, addresses and special characters; no fences,
+   frames or near duplicates).
 """
 
 import argparse

@@ -6,8 +6,8 @@ from importlib import import_module
 
 import typer
 
-from bugflow.cli.errors import exit_code_of, report
-from bugflow.errors import BugFlowError
+from bugflow.cli.errors import exit_code_of, is_of_database, report
+from bugflow.errors import BugFlowError, DatabaseUnavailable
 
 COMMANDS: dict[str, str] = {
     "demo": "bugflow.cli.demo:demo",
@@ -63,3 +63,8 @@ def main() -> None:
     except BugFlowError as error:
         report(error)
         sys.exit(exit_code_of(error))
+    except Exception as error:
+        if not is_of_database(error):
+            raise
+        report(DatabaseUnavailable())
+        sys.exit(exit_code_of(DatabaseUnavailable()))

@@ -1,5 +1,7 @@
 """The only place that knows exit codes."""
 
+import sys
+
 import typer
 
 from bugflow import errors
@@ -22,3 +24,9 @@ def exit_code_of(error: BugFlowError) -> int:
 
 def report(error: BugFlowError) -> None:
     typer.secho(f"{error.code}: {error}", fg=typer.colors.RED, err=True)
+
+
+def is_of_database(error: Exception) -> bool:
+    """Whether the database refused outside our transactions, as while its migration is read or changed."""
+    database = sys.modules.get("sqlalchemy.exc")  # most commands do without it, and so does this
+    return database is not None and isinstance(error, database.OperationalError)

@@ -81,10 +81,12 @@ def run_all(settings: Settings, *, host: str, api_port: int, ui_port: int) -> No
     """
     _demand_free(host, api_port, option="--api-port")
     _demand_free(host, ui_port, option="--ui-port")
+    settings.signing_key()  # first: it names the folder that cannot be written
     migrations.upgrade(open_database(settings).engine)
     runtime = build_runtime(settings)
     create_first_administrator(runtime)
     api_url = f"http://{'127.0.0.1' if host in {'0.0.0.0', '::'} else host}:{api_port}"  # noqa: S104 - compared only
+    _exit_on_sigterm()
     with _jobs(runtime, wanted=settings.jobs_in_api), _ui(host=host, port=ui_port, api_url=api_url):
         typer.secho(f"\n  BugFlow is at http://{host}:{ui_port}", fg=typer.colors.GREEN, bold=True)
         typer.echo(f"  Its API is at {api_url} (see /docs). Data: {settings.data_dir}\n  Stop with Ctrl-C.\n")
@@ -114,10 +116,14 @@ def _serve(runtime: Runtime, *, host: str, port: int) -> None:
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
     )
-    # After its own shutdown uvicorn raises the signal again, which must not cut off ours: jobs and pages end too.
-    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
+    _exit_on_sigterm()
     with contextlib.suppress(KeyboardInterrupt):
         server.run()
+
+
+def _exit_on_sigterm() -> None:
+    """Unwind, so that jobs and pages end too: while they start, and when uvicorn raises the signal again at its end."""
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
 
 
 @contextlib.contextmanager

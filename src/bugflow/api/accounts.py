@@ -81,8 +81,9 @@ async def throttle(request: Request, credentials: Annotated[Credentials, Depends
     address = request.client.host if request.client else "?"
     account = credentials.username.strip().casefold()
     for who in (f"sign-in:{address}", f"sign-in:{account}"):
-        if not limits.window.hit(limits.sign_ins, who):
-            raise TooManyRequests(limit=f"{limits.sign_ins} for signing in", retry_after_seconds=60)
+        count = limits.count(limits.sign_ins, who)
+        if count is not None and not count.passed:
+            raise TooManyRequests(limit=f"{limits.sign_ins} for signing in", retry_after_seconds=count.reset_seconds)
     return credentials
 
 

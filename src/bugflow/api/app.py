@@ -19,7 +19,7 @@ from bugflow.api import (
     stats,
     teams,
 )
-from bugflow.api.edge import Edge, make_limits
+from bugflow.api.edge import API_PREFIX, Edge, make_limits
 from bugflow.api.metrics import Metrics
 from bugflow.runtime import Runtime
 from bugflow.schemas.problems import Problem
@@ -55,7 +55,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.add_middleware(Edge, runtime=runtime, metrics=app.state.metrics, limits=limits)
     for router in (accounts.router, predictions.router, bugs.router, health.router):
         app.include_router(router)
-    v1 = APIRouter(prefix="/api/v1")
+    v1 = APIRouter(prefix=API_PREFIX)
     for noun in (accounts, bugs, comments, attachments, teams, notifications, feedback, stats, audit):
         v1.include_router(noun.v1)
     app.include_router(v1)

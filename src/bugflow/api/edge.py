@@ -1,5 +1,6 @@
 """What happens around every request: its id, limits on size and rate, security headers, log line, counters."""
 
+import math
 import re
 import time
 import uuid
@@ -19,6 +20,8 @@ from bugflow.runtime import Runtime
 from bugflow.services.sign_ins import find_user_id
 
 log = structlog.get_logger()
+
+API_PREFIX = "/api/v1"
 
 _REQUEST_ID = re.compile(r"[\w.-]{1,64}")
 _UNLIMITED = ("/livez", "/readyz", "/metrics", "/docs", "/redoc", "/openapi.json", "/static-offline-docs")
@@ -40,12 +43,31 @@ _DOCS_POLICY = (
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """What a counted request may know: whether it passes, how many more may follow, when the window is empty again."""
+
+    passed: bool
+    remaining: int
+    reset_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """The two request limits and where they are counted: in memory, or in Redis (under a millisecond away)."""
 
     requests: RateLimitItem
     sign_ins: RateLimitItem
     window: MovingWindowRateLimiter
+
+    def count(self, item: RateLimitItem, who: str) -> Count | None:
+        """Count one request; None where the counters' store fails: better uncounted than down."""
+        try:
+            passed = self.window.hit(item, who)
+            stats = self.window.get_window_stats(item, who)
+        except Exception as error:  # noqa: BLE001 - whatever the store raises
+            log.error("rate limit not counted", error=repr(error))  # noqa: TRY400 - the store's trace says nothing
+            return None
+        return Count(passed, stats.remaining, max(1, math.ceil(stats.reset_time - time.time())))
 
 
 def make_limits(requests: str, sign_ins: str, url: str) -> Limits:
@@ -60,6 +82,12 @@ def make_limits(requests: str, sign_ins: str, url: str) -> Limits:
         return Limits(parse(requests), parse(sign_ins), MovingWindowRateLimiter(storage))
     except Exception as error:  # the library raises its own and the storage client's errors
         raise InvalidSettings(reason=f"rate limits {requests!r}, {sign_ins!r} in {url!r}: {error}") from error
+
+
+def _route_of(scope: Scope) -> str:
+    """The path of the route that answered, with its blanks; FastAPI names it without its routers' prefix."""
+    path: str | None = getattr(scope.get("route"), "path", None)
+    return "(none)" if path is None else f"{API_PREFIX if scope['path'].startswith(API_PREFIX) else ''}{path}"
 
 
 class Edge:
@@ -116,7 +144,7 @@ class Edge:
         finally:
             seconds = time.perf_counter() - started
             self.metrics.in_flight.dec()
-            route = getattr(scope.get("route"), "path", "(none)")
+            route = _route_of(scope)
             self.metrics.requests.labels(scope["method"], route, status).inc()
             self.metrics.latency.labels(scope["method"], route).observe(seconds)
             if route not in _UNLIMITED:
@@ -126,20 +154,15 @@ class Edge:
     def _limit_rate(self, scope: Scope, headers: Headers, extra: dict[str, str]) -> None:
         if scope["path"].startswith(_UNLIMITED) or scope["method"] == "OPTIONS":
             return
-        who = self._who(scope, headers)
-        item, window = self.limits.requests, self.limits.window
-        try:
-            passed = window.hit(item, who)
-            stats = window.get_window_stats(item, who)
-        except Exception as error:  # noqa: BLE001 - whatever the counters' store raises: better uncounted than down
-            log.error("rate limit not counted", error=repr(error))  # noqa: TRY400 - the store's trace says nothing
+        item = self.limits.requests
+        count = self.limits.count(item, self._who(scope, headers))
+        if count is None:
             return
-        reset_seconds = max(0, round(stats.reset_time - time.time()))
         extra["RateLimit-Limit"] = str(item.amount)
-        extra["RateLimit-Remaining"] = str(stats.remaining)
-        extra["RateLimit-Reset"] = str(reset_seconds)
-        if not passed:
-            raise TooManyRequests(limit=str(item), retry_after_seconds=max(1, reset_seconds))
+        extra["RateLimit-Remaining"] = str(count.remaining)
+        extra["RateLimit-Reset"] = str(count.reset_seconds)
+        if not count.passed:
+            raise TooManyRequests(limit=str(item), retry_after_seconds=count.reset_seconds)
 
     def _who(self, scope: Scope, headers: Headers) -> str:
         """Whose request it is: the user whom a token of ours names, else the address."""

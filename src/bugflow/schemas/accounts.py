@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from bugflow.domain.accounts import Role
-from bugflow.schemas.base import Body, Id, Moment, Name, Read, Storable, name_of
+from bugflow.schemas.base import Body, Id, Moment, Name, NotBlank, Read, Storable, name_of
 from bugflow.schemas.pages import Page
 
 Password = Annotated[str, Field(min_length=1, max_length=1024), Storable]
 Username = Annotated[str, Field(min_length=1, max_length=150), Storable]
-DisplayName = Annotated[str, Field(min_length=1, max_length=150), Storable]
+DisplayName = Annotated[str, Field(min_length=1, max_length=150), Storable, NotBlank]
 Email = Annotated[str, Field(max_length=320, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$"), Storable]
 Locale = Literal["en", "es", "de"]
 OptionalName = Annotated[str | None, BeforeValidator(name_of)]

@@ -10,10 +10,11 @@ from importlib.resources import files
 from typing import Any
 
 from pwdlib import PasswordHash
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from bugflow.db.engine import Database
-from bugflow.db.tables import Project, User
+from bugflow.db.tables import Notification, Project, User
 from bugflow.domain.accounts import Actor, Role
 from bugflow.domain.bugs import Status
 from bugflow.domain.predictions import Assessment, BugText, Severity, Task
@@ -29,6 +30,7 @@ from bugflow.services.bugs.reporting import TriagePolicy, report_bug
 
 SEED = 20261122
 OVERRIDE_SHARE = 0.45  # of the labels that the machine gets wrong and no PM corrects, testers set so many themselves
+UNREAD_DAYS = 2  # what is older than a weekend has been read
 CONFIRM_SHARE = 0.25  # of the labels that it gets right, a PM confirms so many
 
 
@@ -73,6 +75,8 @@ def load_demo(
         steps = [step for bug, said in zip(bugs, assessments, strict=True) for step in story.tell(bug, said, now=now)]
         for step in sorted(steps, key=lambda step: step.at):
             step.do(session)
+        seen = Notification.created_at < now - timedelta(days=UNREAD_DAYS)
+        session.execute(update(Notification).where(seen).values(read_at=Notification.created_at))
     return users
 
 

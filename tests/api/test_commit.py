@@ -9,11 +9,11 @@ from fastapi import Depends, FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import event, func, select
 from sqlalchemy.exc import OperationalError
+from tests.factories import House
 
 from bugflow.api.deps import ReadSession, WriteSession
 from bugflow.db.tables import AuditEntry, Bug, BugEvent, Notification, PredictionRow, Project
 from bugflow.domain.accounts import Role
-from tests.factories import House
 
 DISK_FULL = OperationalError("COMMIT", None, Exception("database or disk is full"))
 

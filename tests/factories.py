@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ from bugflow.services.bugs import reporting
 
 SECRET = "0123456789abcdef" * 4
 PASSWORD = "correct horse battery"
+LONG = 10 * 365 * 86_400
+"""Seconds that people stay signed in, so that a test may move the clock."""
 
 CHEAP_PASSWORDS = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1), BcryptHasher(rounds=4)))
 
@@ -137,7 +139,7 @@ class House:
         is_admin: bool = False,
         email: str | None = None,
     ) -> Person:
-        """Create someone and sign them in."""
+        """Create someone and sign them in, for longer than any test moves the clock."""
         body = UserCreate(
             username=username, password=PASSWORD, role=Role(role), team=team, is_admin=is_admin, email=email
         )
@@ -148,7 +150,8 @@ class House:
     def sign_in(self, username: str, password: str = PASSWORD) -> Person:
         runtime = self.runtime
         body = Credentials(username=username, password=password)
-        pair = sign_ins.sign_in(runtime.database, runtime.tokens, body=body, now=self.now)
+        lasting = replace(runtime.tokens, access_seconds=LONG, refresh_seconds=LONG)
+        pair = sign_ins.sign_in(runtime.database, lasting, body=body, now=self.now)
         with runtime.database.read() as session:
             actor = sign_ins.get_actor(session, runtime.tokens, pair.access_token, now=self.now)
         return Person(self.client, actor, {"Authorization": f"Bearer {pair.access_token}"})

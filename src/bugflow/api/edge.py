@@ -11,6 +11,7 @@ from limits import RateLimitItem, parse
 from limits.storage import MovingWindowSupport, Storage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bugflow.api.errors import problem_response, response_to
@@ -185,8 +186,8 @@ class Edge:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > limit:
-                raise TooLarge(size_bytes=size, limit_bytes=shown_limit)
+            if size > limit:  # inside the framework, which makes a 400 of any error but its own
+                raise HTTPException(413) from TooLarge(size_bytes=size, limit_bytes=shown_limit)
             return message
 
         return bounded

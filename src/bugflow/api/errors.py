@@ -102,6 +102,8 @@ def _printable(part: object) -> str:
 
 def _frameworks(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
+    if isinstance(error.__cause__, BugFlowError):
+        return response_to(request.url.path, error.__cause__)
     code = re.sub(r"\W", "", HTTPStatus(error.status_code).phrase.title())
     return problem_response(
         path=request.url.path,

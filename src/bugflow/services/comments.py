@@ -76,6 +76,7 @@ def remove_comment(session: Session, bug_id: int, comment_id: int, *, actor: Act
     """
     comment = _get(session, bug_id, comment_id)
     demand(actor, Action.EDIT_COMMENT, own=comment.author_id == actor.id)
+    reading.touch(reading.get_locked(session, bug_id), now=now)
     session.delete(comment)
     session.flush()
     audit.record(

@@ -37,7 +37,7 @@ def update_bug(session: Session, *, actor: Actor, body: BugUpdate, now: datetime
         _move(session, bug, body.status, actor=actor, now=now)
     if body.assigned_to_id is not None:
         _assign(session, bug, body.assigned_to_id, actor=actor, now=now)
-    if body.note:
+    if body.note and body.note.strip():
         session.add(Comment(bug_id=bug.id, author_id=actor.id, text=body.note, created_at=now))
         session.add(BugEvent(bug_id=bug.id, kind=EventKind.COMMENTED, actor_id=actor.id, created_at=now))
     reading.touch(bug, now=now)

@@ -72,8 +72,11 @@ def check_schema(database: Database) -> None:
 
     Raises:
         DatabaseOutdated: It must be migrated first.
+        DatabaseUnavailable: It does not answer.
     """
-    current, head = migrations.current_revision(database.engine), migrations.head_revision()
+    head = migrations.head_revision()
+    with database.read():  # which tells in our words that the database does not answer
+        current = migrations.current_revision(database.engine)
     if current != head:
         raise DatabaseOutdated(current=current or "none (empty)", head=head)
 

@@ -1,11 +1,14 @@
 """`bugflow settings`: what is set, and where that comes from."""
 
 import os
+import re
 
 import typer
 from pydantic import SecretStr
 
 from bugflow.config import Settings, load_settings
+
+_PASSWORD_IN_URL = re.compile(r"(?<=://)[^/@]*:.*(?=@)|(?<=password=)[^&]+")
 
 
 def settings() -> None:
@@ -17,5 +20,7 @@ def settings() -> None:
         value = getattr(loaded, name)
         if isinstance(value, SecretStr):
             value = "(hidden)" if value.get_secret_value() else ""
+        elif isinstance(value, str):
+            value = _PASSWORD_IN_URL.sub("(hidden)", value)
         typer.secho(f"{variable}={value}", bold=True, nl=False)
         typer.echo(f"  ({'environment' if variable in given else 'default'})\n    {field.description}")

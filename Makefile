@@ -70,7 +70,9 @@ migrate: setup  ## Bring the database of `make up`, or of BUGFLOW_DATA_DIR, to t
 test: setup-dev chromium  ## Run all tests (under 15 minutes on two cores) and check the coverage
 	$(say) "Running all tests"
 	@rm -f .coverage .coverage.*
-	@$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report= tests
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report= tests || { \
+		printf '\033[1m==> Once more, one by one, what failed: a busy machine fails once, a fault twice\033[0m\n'; \
+		$(BIN)/pytest --last-failed --last-failed-no-failures none --cov --cov-append --cov-report= tests; }
 	@$(MAKE) --no-print-directory coverage
 
 test-quick: setup-dev

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pytest
 import structlog
+from hypothesis import settings as hypothesis_settings
 from pytest_socket import socket_allow_hosts
 from tests.factories import House, make_runtime, make_settings, open_house, replace_sqlite
 from tests.fakes import FakeAssessor, FakeClock
@@ -19,6 +20,10 @@ from bugflow.ml.predictor import Assessor
 from bugflow.runtime import Runtime
 
 Kind = Literal["sqlite", "postgresql"]
+
+# A busy machine is slow without being wrong.
+hypothesis_settings.register_profile("house", deadline=None)
+hypothesis_settings.load_profile("house")
 
 BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 

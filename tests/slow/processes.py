@@ -97,11 +97,12 @@ class Place:
         self.started.append(running)
         return running
 
-    def start_api(self, port: int | None = None) -> Running:
+    def start_api(self, port: int | None = None, *, wait: bool = True) -> Running:
         port = port or free_port()
         running = self.start("api", "--port", str(port))
         running.url = f"http://127.0.0.1:{port}"
-        running.wait_until_ready()
+        if wait:
+            running.wait_until_ready()
         return running
 
     def prepare(self) -> None:

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from tests.slow.processes import Place, Running, free_port, sign_in
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 N_ACKNOWLEDGED = 1_000
 N_THREADS = 4

@@ -11,7 +11,7 @@ import pytest
 from tests.postgres import PostgresServer
 from tests.slow.processes import Place, answers, children_of, free_port, is_alive, place_in, sign_in
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 END_SECONDS = 10
 
@@ -155,7 +155,9 @@ def shared(tmp_path: Path, postgres: PostgresServer) -> Iterator[Place]:
 def test_two_apis_and_a_worker_share_bugs_and_tokens(shared: Place) -> None:
     shared.prepare()
     worker = shared.start("worker")
-    one, two = shared.start_api(), shared.start_api()
+    one, two = shared.start_api(wait=False), shared.start_api(wait=False)
+    one.wait_until_ready()
+    two.wait_until_ready()
     worker.wait_for(lambda: "Jobs are running" in worker.text(), what="jobs")
     seen: list[int] = []
     with sign_in(one.url) as ann:

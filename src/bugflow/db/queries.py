@@ -155,6 +155,15 @@ def insert_new(session: Session, target: type[Base], values: dict[str, Any]) -> 
     return session.execute(returned).first() is not None
 
 
+def one_at_a_time(session: Session, target: type[Base]) -> None:
+    """Wait until no other transaction is past this point for the same table: for rules over several of its rows.
+
+    On SQLite writers queue anyway, from their first statement on.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"bugflow.{target.__tablename__}"))))
+
+
 def insert_many(session: Session, target: type[Base], rows: list[dict[str, Any]]) -> None:
     if rows:
         session.execute(insert(target), rows)

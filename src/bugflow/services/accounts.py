@@ -7,7 +7,7 @@ from pwdlib import PasswordHash
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, joinedload
 
-from bugflow.db.queries import page_of
+from bugflow.db.queries import one_at_a_time, page_of
 from bugflow.db.tables import Notification, SignIn, User
 from bugflow.domain.accounts import Actor, Role, check_password, demand_administrator, normalise_username
 from bugflow.domain.audit import AuditAction
@@ -56,6 +56,7 @@ def create_user(
     username = normalise_username(body.username)
     check_password(body.password)
     password_hash = passwords.hash(body.password)  # before the first statement: hashing must not hold a lock
+    one_at_a_time(session, User)
     if session.scalar(select(User.id).where(User.username == username)):
         raise AlreadyExists(what="user", key=username)
     team = teams.get_team(session, body.team) if body.team is not None else None
@@ -99,6 +100,7 @@ def change_user(
     if body.password is not None:
         check_password(body.password)
         new_hash = passwords.hash(body.password)  # before the first statement: hashing must not hold a lock
+    one_at_a_time(session, User)  # or two administrators could send each other away
     user = _present(session, user_id)
     sent = body.model_fields_set
     if "team" in sent:
@@ -134,6 +136,7 @@ def erase_user(session: Session, user_id: int, *, actor: Actor, now: datetime) -
         InUse: It is the last administrator.
     """
     demand_administrator(actor)
+    one_at_a_time(session, User)
     user = _present(session, user_id)
     user.is_active = user.is_admin = False
     session.flush()

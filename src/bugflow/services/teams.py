@@ -6,7 +6,7 @@ from typing import TypeVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bugflow.db.queries import find_by_name, insert_new
+from bugflow.db.queries import find_by_name, insert_new, one_at_a_time
 from bugflow.db.tables import Project, Team
 from bugflow.domain.accounts import Actor
 from bugflow.domain.audit import AuditAction
@@ -37,6 +37,7 @@ def create_tag(session: Session, kind: type[Tag], *, actor: Actor, body: TagCrea
         AlreadyExists: One of that name exists, whatever the case.
     """
     name = body.name.strip()
+    one_at_a_time(session, kind)
     if find_by_name(session, kind, name):
         raise AlreadyExists(what=kind.__tablename__, key=name)
     tag = kind(name=name, description=body.description, is_active=True, created_at=now)
@@ -54,6 +55,7 @@ def change_tag(session: Session, kind: type[Tag], tag_id: int, *, actor: Actor, 
         AlreadyExists: Another one has the new name.
         InUse: The last active team cannot be retired: bugs would have nowhere to go.
     """
+    one_at_a_time(session, kind)
     tag = session.get(kind, tag_id, with_for_update=True)
     if tag is None:
         raise NotFound(what=kind.__tablename__, key=tag_id)
@@ -96,6 +98,9 @@ def get_or_create_project(session: Session, name: str, *, now: datetime) -> Proj
     """
     name = " ".join(name.split())
     project = find_by_name(session, Project, name)
+    if project is None:
+        one_at_a_time(session, Project)  # also "webapp" and "WebApp" are made once
+        project = find_by_name(session, Project, name)
     if project is None:
         insert_new(session, Project, {"name": name, "description": "", "is_active": True, "created_at": now})
         project = session.scalars(select(Project).where(Project.name == name)).one()

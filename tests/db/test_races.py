@@ -1,12 +1,20 @@
 """Two who do the same at the same moment: one wins, the other is told, nothing breaks."""
 
 from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Barrier
+from typing import Any
 
 import pytest
 from tests.db.test_transactions import at_once
 from tests.factories import PASSWORD, House, Person
+from tests.fakes import FakeAssessor
+from tests.services.importing import Importing
 
 from bugflow.domain.accounts import Role
+from bugflow.domain.predictions import Assessment, BugText
+from bugflow.services.imports.importing import BATCH, IMPORTER
 
 
 @pytest.fixture
@@ -71,3 +79,33 @@ def test_a_bug_has_no_more_attachments_than_it_may_have(house: House, boss: Pers
         boss.post(f"/api/v1/bugs/{bug_id}/attachments", files={"file": ("a.log", b"x")})
     answers = at_once(4, lambda _: boss.post(f"/api/v1/bugs/{bug_id}/attachments", files={"file": ("a.log", b"x")}))
     assert Counter(answer.status_code for answer in answers) == {201: 2, 422: 2}
+
+
+class Meeting(FakeAssessor):
+    """Answers when two ask: each has seen then what is there, and neither has written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.barrier = Barrier(2, timeout=20)
+
+    def assess(self, texts: Sequence[BugText], **given: Any) -> list[Assessment]:
+        self.barrier.wait()
+        return super().assess(texts, **given)
+
+
+@pytest.mark.parametrize("sources", [["old", "old"], ["one", "other"]])
+def test_two_imports_at_once_add_each_row_of_a_source_once(
+    boss: Person, build: Callable[..., House], tmp_path: Path, sources: list[str]
+) -> None:
+    importing = Importing(build(predictor=Meeting()), tmp_path)
+    n = BATCH + 100  # each batch is a race
+    rows = ({"id": k, "title": f"Bug {k}", "project": f"Shop {k % 3}"} for k in range(n))
+    path = importing.rows(*rows)
+    reports = at_once(2, lambda k: importing.run(path, source=sources[k]))
+    n_expected = n * len(set(sources))
+    assert [report.n_read for report in reports] == [n, n]
+    assert sum(report.n_added for report in reports) == n_expected
+    assert sum(report.n_already_there for report in reports) == 2 * n - n_expected
+    assert len(importing.bugs()) == n_expected
+    assert [user.username for user in importing.users()].count(IMPORTER) == 1
+    assert boss.get("/api/v1/audit/verify").json()["ok"]

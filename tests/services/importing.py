@@ -47,6 +47,10 @@ class Importing:
         with self.house.runtime.database.read() as session:
             return list(session.scalars(select(Bug).order_by(Bug.id)))
 
+    def users(self) -> list[User]:
+        with self.house.runtime.database.read() as session:
+            return list(session.scalars(select(User).order_by(User.id)))
+
     def counts(self) -> dict[str, int]:
         return counts(self.house)
 

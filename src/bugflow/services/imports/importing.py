@@ -10,7 +10,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from bugflow.db.engine import Database
-from bugflow.db.queries import insert_many
+from bugflow.db.queries import insert_many, one_at_a_time
 from bugflow.db.tables import Bug, BugEvent, ImportedBug, PredictionRow, Project, Team, User
 from bugflow.domain.accounts import Role
 from bugflow.domain.audit import AuditAction
@@ -91,7 +91,8 @@ def import_file(
 ) -> ImportReport:
     """Import the bugs of a CSV, JSONL or Parquet file; rows imported before are passed over.
 
-    Opens its own transactions, one a batch; the models are asked between them.
+    Opens its own transactions, one a batch; the models are asked between them. Of two imports of one source at the same
+    moment each adds what the other has not.
 
     Args:
         progress: Told how many more rows are done.
@@ -119,13 +120,15 @@ def import_file(
         with database.read() as session:
             known = _known(session, options.source, bugs)
         new = [bug for bug in bugs if bug.external_id not in known]
-        report.n_already_there += len(bugs) - len(new)
+        n_added = len(new)
         if new and not options.dry_run:
             texts = [BugText(bug.title, bug.description, bug.project) for bug in new]
             assessments = predictor.assess(texts, teams=team_names)
             with database.write() as session:
-                _write(session, list(zip(new, assessments, strict=True)), options=options, policy=policy, now=now)
-        report.n_added += len(new)
+                assessed = list(zip(new, assessments, strict=True))
+                n_added = _write(session, assessed, options=options, policy=policy, now=now)
+        report.n_added += n_added
+        report.n_already_there += len(bugs) - n_added
         progress(n_rows)
     if report.n_added and not options.dry_run:
         database.refresh_statistics()
@@ -181,8 +184,13 @@ def _write(
     options: ImportOptions,
     policy: TriagePolicy,
     now: datetime,
-) -> None:
-    """Write one batch: bugs, what was predicted for them, where they came from, their first event."""
+) -> int:
+    """Write one batch: bugs, what was predicted for them, where they came from, their first event; how many it was."""
+    one_at_a_time(session, ImportedBug)
+    known = _known(session, options.source, (bug for bug, _ in assessed))  # again: another import may have been here
+    assessed = [(bug, assessment) for bug, assessment in assessed if bug.external_id not in known]
+    if not assessed:
+        return 0
     importer_id = _importer_id(session, now=now)
     user_ids = dict(session.execute(select(User.username, User.id).where(User.is_active)).all())
     team_ids = dict(session.execute(select(Team.name, Team.id)).all())
@@ -245,10 +253,15 @@ def _write(
         n_bugs=len(ids),
         last_bug=ids[-1],
     )
+    return len(ids)
 
 
 def _importer_id(session: Session, *, now: datetime) -> int:
-    user_id = session.scalar(select(User.id).where(User.username == IMPORTER))
+    query = select(User.id).where(User.username == IMPORTER)
+    user_id = session.scalar(query)
+    if user_id is None:
+        one_at_a_time(session, User)
+        user_id = session.scalar(query)
     if user_id is not None:
         return user_id
     user = User(

@@ -1,6 +1,7 @@
 """What is read from CSV, JSONL and Parquet files, and how damage is told."""
 
 import datetime as dt
+import re
 from pathlib import Path
 
 import polars as pl
@@ -86,6 +87,23 @@ def test_a_nul_is_replaced_as_no_database_keeps_it(importing: Importing) -> None
 def test_a_csv_file_without_readable_names_is_refused(importing: Importing, content: bytes, reason: str) -> None:
     with pytest.raises(InvalidFile, match=reason):
         importing.run(importing.file(content))
+
+
+def test_columns_of_one_name_are_refused_as_nobody_knows_which_is_meant(importing: Importing) -> None:
+    path = importing.file("id,title,body,title\n1,first,text,second\n")
+    said = (
+        "more than one column is called 'title'. Rename all but one of them, or leave the title out with --map title="
+    )
+    with pytest.raises(InvalidFile, match=re.escape(said)):
+        importing.run(path)
+    assert importing.bugs() == []
+    importing.run(path, columns={"title": ""})
+    assert [bug.description for bug in importing.bugs()] == ["text"]
+
+
+def test_columns_of_one_name_that_are_not_read_do_no_harm(importing: Importing) -> None:
+    importing.run(importing.file("id,title,Comment,Comment,,\n1,first,a,b,,\n"))
+    assert [bug.title for bug in importing.bugs()] == ["first"]
 
 
 def test_a_file_with_names_alone_adds_nothing(importing: Importing) -> None:

@@ -98,14 +98,16 @@ def import_file(
         progress: Told how many more rows are done.
 
     Raises:
-        InvalidFile: The file cannot be read, or has a bad row and `stop_on_bad_row` is set.
+        InvalidFile: The file cannot be read, names a column twice that is to be read, or has a bad row and
+            `stop_on_bad_row` is set.
         InvalidFilter, UnknownLabel: The mapping names what does not exist.
     """
     with database.read() as session:
         team_names = teams.active_team_names(session)
         retired = session.scalars(select(Project.name).where(~Project.is_active)).all()
+    columns = read_columns(path)
     mapping = RowMapping(
-        columns=map_columns(read_columns(path), options.columns),
+        columns=map_columns(columns, options.columns),
         severities=map_severities(options.severities),
         statuses=map_statuses(options.statuses),
         team_names={name.lower(): name for name in team_names},
@@ -113,6 +115,7 @@ def import_file(
         now=now,
         retired_projects=frozenset(name.lower() for name in retired),
     )
+    _demand_one_of_each(path, columns, mapping)
     if options.stop_on_bad_row:
         _check_all(path, mapping)
     report = ImportReport(columns=mapping.columns)
@@ -133,6 +136,17 @@ def import_file(
     if report.n_added and not options.dry_run:
         database.refresh_statistics()
     return report
+
+
+def _demand_one_of_each(path: Path, columns: Sequence[str], mapping: RowMapping) -> None:
+    """Of what is not read, such as the comments of a Jira export, there may be several."""
+    for field_name, column in mapping.columns.items():
+        if columns.count(column) > 1:
+            reason = (
+                f"more than one column is called '{column}'. Rename all but one of them, "
+                f"or leave the {field_name} out with --map {field_name}="
+            )
+            raise InvalidFile(path=path, reason=reason)
 
 
 def _check_all(path: Path, mapping: RowMapping) -> None:

@@ -171,5 +171,9 @@ class PortTaken(Unavailable):
     """{host}:{port} is in use by another program. Choose another port: {option}."""
 
 
+class PagesEnded(Unavailable):
+    """The web pages ended by themselves ({how}), so the rest was stopped too. What they printed above says why."""
+
+
 class ApiUnreachable(Unavailable):
     """The API at {url} does not answer. Is `bugflow api` running?"""

@@ -1,6 +1,8 @@
 """Processes of an installation: they start from nothing, share a database, end when asked, and say what is wrong."""
 
+import os
 import re
+import signal
 import socket
 import threading
 import time
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.postgres import PostgresServer
-from tests.slow.processes import Place, answers, children_of, free_port, is_alive, place_in, sign_in
+from tests.slow.processes import Place, answers, children_of, free_port, is_alive, place_in, sign_in, wait_until_gone
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -48,6 +50,51 @@ def test_up_that_is_ended_while_it_starts_leaves_no_pages_behind(place: Place) -
     [ui] = children_of(up.process.pid)
     assert up.end() == 0
     assert not is_alive(ui)
+
+
+def test_pages_of_an_up_that_is_killed_end_too(place: Place) -> None:
+    ui_port = free_port()
+    up = place.start("up", "--api-port", str(free_port()), "--ui-port", str(ui_port))
+    up.wait_for(lambda: answers(f"http://127.0.0.1:{ui_port}/_stcore/health"), what="pages")
+    [ui] = children_of(up.process.pid)
+    up.process.kill()
+    up.process.wait()
+    wait_until_gone(ui)
+
+
+def test_pages_whose_up_is_killed_while_they_start_end_too(place: Place) -> None:
+    up = place.start("up", "--api-port", str(free_port()), "--ui-port", str(free_port()))
+    up.wait_for(lambda: bool(children_of(up.process.pid)), what="a child")
+    [ui] = children_of(up.process.pid)
+    up.process.kill()
+    up.process.wait()
+    wait_until_gone(ui)
+
+
+def test_up_ends_and_says_so_when_its_pages_do(place: Place) -> None:
+    up = place.start("up", "--api-port", str(api_port := free_port()), "--ui-port", str(free_port()))
+    up.url = f"http://127.0.0.1:{api_port}"
+    up.wait_until_ready()
+    [ui] = children_of(up.process.pid)
+    os.kill(ui, signal.SIGKILL)
+    assert up.process.wait(timeout=END_SECONDS) == 6
+    assert "PagesEnded: The web pages ended by themselves (killed by SIGKILL)" in up.text()
+    assert "Traceback" not in up.text()
+    assert not answers(f"{up.url}/readyz")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_that_reaches_up_and_its_pages_at_once_is_no_failure(place: Place, number: signal.Signals) -> None:
+    api_port, ui_port = free_port(), free_port()
+    up = place.start("up", "--api-port", str(api_port), "--ui-port", str(ui_port))
+    up.url = f"http://127.0.0.1:{api_port}"
+    up.wait_until_ready()
+    up.wait_for(lambda: answers(f"http://127.0.0.1:{ui_port}/_stcore/health"), what="pages")
+    [ui] = children_of(up.process.pid)
+    os.killpg(up.process.pid, number)  # as Ctrl-C in a terminal, or a service manager
+    assert up.process.wait(timeout=END_SECONDS) == 0
+    assert not is_alive(ui)
+    assert "Traceback" not in up.text()
 
 
 def test_sigterm_lets_requests_under_way_finish(place: Place) -> None:

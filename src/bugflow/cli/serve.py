@@ -6,10 +6,11 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from importlib import import_module
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 import uvicorn
@@ -18,13 +19,18 @@ from bugflow.cli.logs import configure_logs
 from bugflow.cli.users import create_first_administrator
 from bugflow.config import Settings, load_settings
 from bugflow.db import migrations
-from bugflow.errors import PortTaken
+from bugflow.errors import PagesEnded, PortTaken
 from bugflow.runtime import Runtime, build_runtime, open_database
 
 SHUTDOWN_SECONDS = 5
 """What requests under way get after SIGTERM; ending the jobs takes 2 s more, and all of it promises to take 10 s."""
 
 UI_SHUTDOWN_SECONDS = 2  # within the same 10 s; the pages keep nothing that could be lost
+
+SAME_STOP_SECONDS = 1
+"""A Ctrl-C, or a service manager's SIGTERM, reaches pages and API at the same moment; by then the API has seen it."""
+
+Pages: TypeAlias = subprocess.Popen[bytes]
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 
@@ -69,7 +75,7 @@ def up(
     ui_port: Annotated[int, _port("Port of the web pages.")] = 8501,
     host: Host = "127.0.0.1",
 ) -> None:
-    """Bring the database up to date, then serve API, jobs and web pages until stopped."""
+    """Bring the database up to date, then serve API, jobs and web pages until stopped; if one ends, all end."""
     settings = load_settings()
     configure_logs(settings)
     run_all(settings, host=host, api_port=api_port, ui_port=ui_port)
@@ -80,6 +86,7 @@ def run_all(settings: Settings, *, host: str, api_port: int, ui_port: int) -> No
 
     Raises:
         PortTaken: Another program listens on one of the ports.
+        PagesEnded: The pages' process ended though nobody asked it to.
     """
     _demand_free(host, api_port, option="--api-port")
     _demand_free(host, ui_port, option="--ui-port")
@@ -89,10 +96,10 @@ def run_all(settings: Settings, *, host: str, api_port: int, ui_port: int) -> No
     create_first_administrator(runtime)
     api_url = f"http://{'127.0.0.1' if host in {'0.0.0.0', '::'} else host}:{api_port}"  # noqa: S104 - compared only
     _exit_on_sigterm()
-    with _jobs(runtime, wanted=settings.jobs_in_api), _ui(host=host, port=ui_port, api_url=api_url):
+    with _jobs(runtime, wanted=settings.jobs_in_api), _ui(host=host, port=ui_port, api_url=api_url) as pages:
         typer.secho(f"\n  BugFlow is at http://{host}:{ui_port}", fg=typer.colors.GREEN, bold=True)
         typer.echo(f"  Its API is at {api_url} (see /docs). Data: {settings.data_dir}\n  Stop with Ctrl-C.\n")
-        _serve(runtime, host=host, port=api_port)
+        _serve(runtime, host=host, port=api_port, pages=pages)
 
 
 def _demand_free(host: str, port: int, *, option: str) -> None:
@@ -104,7 +111,8 @@ def _demand_free(host: str, port: int, *, option: str) -> None:
             raise PortTaken(host=host, port=port, option=option) from error
 
 
-def _serve(runtime: Runtime, *, host: str, port: int) -> None:
+def _serve(runtime: Runtime, *, host: str, port: int, pages: Pages | None = None) -> None:
+    """Serve the API until stopped, or until the pages beside it end."""
     # The ways in never import each other, so the one that starts the others finds them by name.
     app = import_module("bugflow.api.app").create_app(runtime)
     server = uvicorn.Server(
@@ -119,8 +127,26 @@ def _serve(runtime: Runtime, *, host: str, port: int) -> None:
         )
     )
     _exit_on_sigterm()
+    deserted = threading.Event()
+    if pages is not None:
+        threading.Thread(target=_stop_without, args=(pages, server, deserted), daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt):
         server.run()
+    if pages is not None and deserted.is_set():
+        raise PagesEnded(how=_how_ended(pages.wait()))
+
+
+def _stop_without(pages: Pages, server: uvicorn.Server, deserted: threading.Event) -> None:
+    """Stop the server once the pages end, unless it is ending already."""
+    pages.wait()
+    time.sleep(SAME_STOP_SECONDS)
+    if not server.should_exit:
+        deserted.set()
+        server.should_exit = True
+
+
+def _how_ended(status: int) -> str:
+    return f"exit status {status}" if status >= 0 else f"killed by {signal.Signals(-status).name}"
 
 
 def _exit_on_sigterm() -> None:
@@ -138,13 +164,14 @@ def _jobs(runtime: Runtime, *, wanted: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _ui(*, host: str, port: int, api_url: str) -> Iterator[None]:
+def _ui(*, host: str, port: int, api_url: str) -> Iterator[Pages]:
     command = [sys.executable, "-m", "bugflow", "ui", "--host", host, "--port", str(port), "--api-url", api_url]
+    command.append("--end-with-stdin")  # the system closes the pipe when this process is gone, by kill -9 too
     process = None
     try:
         with _sigterm_waiting():  # else one that comes while the process is made leaves it without an owner
-            process = subprocess.Popen(command)  # noqa: S603 - our own module
-        yield
+            process = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603 - our own module
+        yield process
     finally:
         if process is not None:
             process.terminate()
@@ -153,6 +180,8 @@ def _ui(*, host: str, port: int, api_url: str) -> Iterator[None]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            if process.stdin is not None:
+                process.stdin.close()
 
 
 @contextlib.contextmanager

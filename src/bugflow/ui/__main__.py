@@ -2,7 +2,7 @@
 
 import argparse
 
-from bugflow.ui.server import serve
+from bugflow.ui.server import end_with_stdin, serve
 
 
 def main() -> None:
@@ -10,7 +10,10 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8501)
     parser.add_argument("--api-url", default="http://127.0.0.1:8000")
+    parser.add_argument("--end-with-stdin", action="store_true")
     arguments = parser.parse_args()
+    if arguments.end_with_stdin:
+        end_with_stdin()
     serve(host=arguments.host, port=arguments.port, api_url=arguments.api_url)
 
 

@@ -1,6 +1,10 @@
 """The UI's own process: Streamlit's ASGI app behind the sign-in gate."""
 
 import os
+import signal
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
@@ -16,6 +20,20 @@ SHUTDOWN_SECONDS = 5
 def build_app(api_url: str) -> st.App:
     script = Path(__file__).with_name("app.py")
     return st.App(script, routes=SignIn(connect(api_url)).routes, middleware=[Middleware(Gate)])
+
+
+def end_with_stdin() -> None:
+    """Watch the standard input: at its end, whoever started this process is gone, and it ends too."""
+
+    def watch() -> None:
+        with suppress(OSError):
+            while os.read(0, 1024):  # not sys.stdin, whose lock would still be held when Python ends
+                pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(SHUTDOWN_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def serve(*, host: str, port: int, api_url: str) -> None:

@@ -1,5 +1,6 @@
 """What surrounds every request: its id, headers, limits; and what the process says of itself."""
 
+import sys
 import time
 from collections.abc import Callable
 
@@ -115,6 +116,19 @@ class TestTheRateLimit:
 def test_a_limit_that_cannot_be_understood_stops_the_start(requests: str, sign_ins: str, url: str) -> None:
     with pytest.raises(InvalidSettings, match="rate limits"):
         make_limits(requests, sign_ins, url)
+
+
+def test_counters_in_redis_without_its_package_name_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)  # as where it is not installed
+    with pytest.raises(InvalidSettings, match=r"BUGFLOW_RATE_LIMIT_URL .* the extra `redis`: pip install"):
+        make_limits("1/minute", "1/minute", "redis://cache:6379")
+
+
+def test_a_password_in_the_address_of_the_counters_is_not_told() -> None:
+    with pytest.raises(InvalidSettings) as caught:
+        make_limits("1/minute", "1/minute", "nowhere://:hush@cache:6379")
+    assert "hush" not in str(caught.value)
+    assert caught.value.__cause__ is None
 
 
 class TestOtherOrigins:

@@ -5,6 +5,7 @@ import re
 import time
 import uuid
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import structlog
 from limits import RateLimitItem, parse
@@ -75,14 +76,22 @@ def make_limits(requests: str, sign_ins: str, url: str) -> Limits:
     """Read the limits from the settings.
 
     Raises:
-        InvalidSettings: A limit or the address of the counters cannot be understood.
+        InvalidSettings: A limit or the address of the counters cannot be understood, or its package is missing.
     """
+    if url.startswith("redis") and find_spec("redis") is None:
+        reason = (
+            "BUGFLOW_RATE_LIMIT_URL names Redis, and the package for it is missing. "
+            "Install the extra `redis`: pip install -c constraints.txt 'bugflow[redis]'"
+        )
+        raise InvalidSettings(reason=reason)
     try:
         storage = storage_from_string(url)
         assert isinstance(storage, Storage) and isinstance(storage, MovingWindowSupport)  # noqa: S101, PT018
         return Limits(parse(requests), parse(sign_ins), MovingWindowRateLimiter(storage))
-    except Exception as error:  # the library raises its own and the storage client's errors
-        raise InvalidSettings(reason=f"rate limits {requests!r}, {sign_ins!r} in {url!r}: {error}") from error
+    except Exception as error:  # noqa: BLE001 - the library raises its own and the storage client's errors
+        told = str(error).replace(url, "BUGFLOW_RATE_LIMIT_URL")  # which may hold a password
+        reason = f"rate limits {requests!r}, {sign_ins!r} in BUGFLOW_RATE_LIMIT_URL: {told}"
+        raise InvalidSettings(reason=reason) from None  # a trace would show the address too
 
 
 def _route_of(scope: Scope) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import socket
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -51,6 +52,12 @@ class Settings(BaseSettings):
     )
     retrain_after_corrections: int = Field(50, ge=1, description="New corrections after which a retraining is due.")
     jobs_in_api: bool = Field(True, description="Whether `bugflow api` also runs jobs when the database is SQLite.")
+    worker_id: str = Field(
+        "",
+        max_length=100,
+        description="Name of this process among the workers on PostgreSQL, its own and the same after each start: "
+        "under it unfinished jobs are found again; empty: the host name.",
+    )
     api_url: str = Field("http://127.0.0.1:8000", description="Where the UI finds the API.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="What is logged.")
     log_format: Literal["auto", "json", "console"] = Field(
@@ -89,6 +96,11 @@ class Settings(BaseSettings):
     @property
     def is_sqlite(self) -> bool:
         return self.database.startswith("sqlite")
+
+    @property
+    def job_runner(self) -> str:
+        """Under which name jobs run here; on SQLite, which one host has, all processes are one runner."""
+        return "local" if self.is_sqlite else self.worker_id or socket.gethostname()
 
     def signing_key(self) -> str:
         """The secret that signs tokens; generated once, readable by its owner only, where none is set.

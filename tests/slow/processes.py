@@ -88,11 +88,12 @@ class Place:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def start(self, *arguments: str) -> Running:
+    def start(self, *arguments: str, **given: str) -> Running:
         log = self.folder / f"{len(self.started)}-{arguments[0]}.log"
         command = [sys.executable, "-u", "-m", "bugflow", *arguments]
         with log.open("wb") as out:
-            process = subprocess.Popen(command, env=self.environment, stdout=out, stderr=out, start_new_session=True)
+            environment = {**self.environment, **given}
+            process = subprocess.Popen(command, env=environment, stdout=out, stderr=out, start_new_session=True)
         running = Running(process, log)
         self.started.append(running)
         return running

@@ -9,9 +9,23 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from dbos import DBOSClient
 from tests.postgres import PostgresServer
-from tests.slow.processes import Place, answers, children_of, free_port, is_alive, place_in, sign_in, wait_until_gone
+from tests.slow.processes import (
+    Place,
+    Running,
+    answers,
+    children_of,
+    free_port,
+    is_alive,
+    place_in,
+    sign_in,
+    wait_until_gone,
+)
+
+from bugflow.db.engine import make_engine
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -232,3 +246,40 @@ def test_two_apis_and_a_worker_share_bugs_and_tokens(shared: Place) -> None:
     assert "all whole" in shared.do("audit", "verify")
     assert [worker.end(), one.end(), two.end()] == [0, 0, 0]
     assert "Traceback" not in worker.text() + one.text() + two.text()
+
+
+def start_worker(place: Place, name: str) -> Running:
+    worker = place.start("worker", BUGFLOW_WORKER_ID=name)
+    worker.wait_for(lambda: "Jobs are running" in worker.text(), what="jobs")
+    return worker
+
+
+@pytest.mark.postgres
+def test_a_job_of_a_killed_worker_goes_on_when_that_worker_starts_again(shared: Place) -> None:
+    shared.do("db", "upgrade")
+    url = shared.settings["BUGFLOW_DATABASE_URL"]
+    one = start_worker(shared, "one")
+    engine = make_engine(url, begins=False)
+    client = DBOSClient(system_database_engine=engine, application_name="bugflow")
+
+    def job() -> tuple[str, str | None]:
+        [found] = client.list_workflows(name="housekeeping")
+        return found.status, found.executor_id
+
+    try:
+        with psycopg.connect(url) as blocker:
+            blocker.execute("LOCK TABLE sign_in IN ACCESS EXCLUSIVE MODE")  # the job waits in its step
+            client.trigger_schedule("housekeeping")
+            one.wait_for(lambda: job() == ("PENDING", "one"), what="a job under way")
+            two = start_worker(shared, "two")
+            assert job() == ("PENDING", "one")
+            one.process.kill()
+            one.process.wait()
+        time.sleep(3)
+        assert job() == ("PENDING", "one")  # what another left is not touched: it may only be slow
+        again = start_worker(shared, "one")
+        again.wait_for(lambda: job()[0] == "SUCCESS", what="the end of the job")
+    finally:
+        client.destroy()
+        engine.dispose()
+    assert [again.end(), two.end()] == [0, 0]

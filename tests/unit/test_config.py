@@ -1,5 +1,6 @@
 """Settings: read, checked, and the secret that is made once."""
 
+import socket
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +41,15 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, variable: str
     monkeypatch.setenv(f"BUGFLOW_{variable}", value)
     with pytest.raises(InvalidSettings, match=f"BUGFLOW_{variable}: "):
         load_settings()
+
+
+def test_each_worker_on_postgresql_has_its_name_or_that_of_its_host() -> None:
+    def shared(worker_id: str) -> Settings:
+        return load_settings(database_url="postgresql://db/bugflow", worker_id=worker_id)
+
+    assert shared("one").job_runner == "one"
+    assert shared("").job_runner == socket.gethostname()
+    assert load_settings(worker_id="one").job_runner == "local"  # on SQLite, which any process here goes on with
 
 
 @pytest.mark.parametrize(

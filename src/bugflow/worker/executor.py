@@ -31,6 +31,7 @@ def running_jobs(runtime: Runtime) -> Iterator[None]:
             "name": "bugflow",
             "system_database_engine": engine,
             "application_version": APPLICATION_VERSION,
+            "executor_id": runtime.settings.job_runner,  # a start takes up what was unfinished under the same name
             "log_level": "WARNING",
             "enable_otlp": False,
             "scheduler_polling_interval_sec": 5.0,

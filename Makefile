@@ -16,7 +16,7 @@ say = @printf '\033[1m==> %s\033[0m\n'
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev demo up migrate test test-quick lint check check-quick coverage fix map docs bench chromium clean
+.PHONY: help setup setup-dev setup-train demo up migrate test test-quick lint check check-quick coverage fix map docs bench chromium clean
 
 help:  ## Print this
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,13 @@ $(VENV)/.setup-dev: $(VENV)/.setup
 	$(say) "Installing what tests and checks need (about a minute)"
 	@$(PIP) -e '.[dev]'
 	@touch $@
+
+$(VENV)/.setup-train: $(VENV)/.setup
+	$(say) "Installing what fine-tuning needs (torch: 200 MB to several GB, whatever your index offers)"
+	@$(PIP) -e '.[train]'
+	@touch $@
+
+setup-train: $(VENV)/.setup-train  ## Install also what fine-tuning needs: torch, transformers
 
 chromium:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
@@ -92,7 +99,7 @@ lint: setup-dev
 	$(say) "Layers"
 	@PYTHONWARNINGS=ignore $(BIN)/lint-imports
 	$(say) "Security rules"
-	@$(BIN)/bandit -q -r src -ll --skip B104  # 0.0.0.0 is compared, not bound; what is low, ruff's S judges line by line
+	@$(BIN)/bandit -q -r src -ll --skip B104,B615  # 0.0.0.0 is compared; encoders are the user's choice; what is low, ruff's S judges line by line
 	$(say) "Documentation"
 	@$(BIN)/python docs/generate.py --check && $(BIN)/python docs/check_links.py
 	$(say) "Containers and YAML"

@@ -94,6 +94,10 @@ class InvalidTaskName(Invalid):
     """'{name}' is no name for a task: use a-z, 0-9 and _, beginning with a letter."""
 
 
+class InvalidEncoder(Invalid):
+    """'{name}' is no encoder that can be used: {reason}"""
+
+
 class Ambiguous(Invalid):
     """Which {what} is meant? Name one of: {choices}."""
 
@@ -165,6 +169,14 @@ class DatabaseOutdated(Unavailable):
 
 class ArtifactCorrupt(Unavailable):
     """The model in {path} is refused: {reason}"""
+
+
+class MissingExtra(Unavailable):
+    """This needs the extra `{extra}`. Install it: pip install -c constraints.txt 'bugflow[{extra}]'"""
+
+
+class UnfaithfulExport(Unavailable):
+    """The exported network disagrees with its source: cosine {cosine:.3f}, needed {least:.2f}. Nothing was saved."""
 
 
 class PortTaken(Unavailable):

@@ -16,13 +16,13 @@ from bugflow.ml.artifact import (
     CALIBRATION,
     FILES,
     LABELS,
-    MANIFEST,
     WEIGHTS,
     find_artifact,
     load_artifact,
     save_artifact,
 )
 from bugflow.ml.features import extract
+from bugflow.ml.folder import MANIFEST
 from bugflow.ml.text import clean
 
 

@@ -1,11 +1,13 @@
 """The only place that knows exit codes."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import typer
 
 from bugflow import errors
-from bugflow.errors import BugFlowError
+from bugflow.errors import BugFlowError, MissingExtra
 
 EXIT_CODES: dict[type[BugFlowError], int] = {
     errors.Invalid: 2,
@@ -30,3 +32,14 @@ def is_of_database(error: Exception) -> bool:
     """Whether the database refused outside our transactions, as while its migration is read or changed."""
     database = sys.modules.get("sqlalchemy.exc")  # most commands do without it, and so does this
     return database is not None and isinstance(error, database.OperationalError)
+
+
+@contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Name the extra whose packages an import inside the block did not find."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("bugflow"):
+            raise
+        raise MissingExtra(extra=extra) from error

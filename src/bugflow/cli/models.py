@@ -7,8 +7,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bugflow.cli.errors import needs_extra
 from bugflow.errors import ArtifactCorrupt
-from bugflow.ml.artifact import MANIFEST, find_artifact, load_artifact
+from bugflow.ml.artifact import find_artifact, load_artifact
+from bugflow.ml.encoder import SHIPPED_ENCODER, load_encoder
+from bugflow.ml.folder import MANIFEST
 from bugflow.ml.predictor import SHIPPED_MODELS
 
 app = typer.Typer(help="Look at saved models.", no_args_is_help=True)
@@ -52,7 +55,26 @@ def verify(folder: Folder = None) -> None:
         typer.echo(f"{path.name}: whole")
     if not paths:
         typer.echo("There are no models.")
+    if folder is None:
+        typer.echo(f"{load_encoder().name}: whole")
+
+
+@app.command("export-encoder")
+def export(
+    base: Annotated[str, typer.Argument(help="Hugging Face folder, or a name where there is a network.")],
+    out: Annotated[Path, typer.Option(help="Folder to make; its name becomes the encoder's.")],
+    max_tokens: Annotated[int, typer.Option(min=16, max=512, help="Longer texts are cut.")] = 128,
+    card: Annotated[Path | None, typer.Option(help="Markdown: where it comes from, under which licence.")] = None,
+) -> None:
+    """Turn a sentence encoder into ONNX with weights in int8, as BugFlow runs it; needs the extra `train`."""
+    with needs_extra("train"):
+        from bugflow.ml.finetune.export import export_encoder  # noqa: PLC0415 - torch takes seconds
+
+    text = card.read_text("utf-8") if card else ""
+    exported = export_encoder(base, out, max_tokens=max_tokens, card=text)
+    typer.echo(f"Saved: {out}. Mean cosine to the original: {exported.cosine:.4f}")
 
 
 def _models(folder: Path | None) -> list[Path]:
-    return sorted(path.parent for path in (folder or SHIPPED_MODELS).glob(f"*/{MANIFEST}"))
+    found = (path.parent for path in (folder or SHIPPED_MODELS).glob(f"*/{MANIFEST}"))
+    return sorted(path for path in found if path != SHIPPED_ENCODER)

@@ -1,31 +1,25 @@
 """Models on disk: a folder whose manifest names every file, its hash, and every array in it."""
 
-import hashlib
 import json
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from bugflow.errors import AlreadyExists, Ambiguous, ArtifactCorrupt, NotFound
+from bugflow.errors import Ambiguous, ArtifactCorrupt, NotFound
 from bugflow.ml.calibration import Bar, Calibration
 from bugflow.ml.classifier import LinearModel, Vocabulary
 from bugflow.ml.features import SCHEME, SIGNALS, Field
+from bugflow.ml.folder import MANIFEST, read_folder, refused_if_unreadable, to_json, write_folder
 
 FORMAT = "bugflow-linear-1"
-MANIFEST = "MANIFEST.json"
 WEIGHTS, LABELS, CALIBRATION = "weights.safetensors", "labels.json", "calibration.json"
 RECIPE, REPORT, CARD = "recipe.json", "report.json", "card.md"
 FILES = (WEIGHTS, LABELS, CALIBRATION, RECIPE, REPORT, CARD)
-MAX_FILE_BYTES = 256 * 2**20  # the shipped weights take 4 MB; a manifest must not make us read a disk full
 
 TASK_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _NAME = re.compile(TASK_NAME.pattern + r"-[1-9][0-9]{0,8}")
@@ -89,38 +83,18 @@ def save_artifact(artifact: Artifact, path: Path) -> None:
     Raises:
         AlreadyExists: There is something at `path` already; models are never overwritten.
     """
-    if path.exists():
-        raise AlreadyExists(what="model", key=path.name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    contents = _encode(artifact)
     manifest = {
         "format": FORMAT,
         "features": SCHEME,
         "name": artifact.name,
         "task": artifact.task,
         "n_labels": len(artifact.model.labels),
-        "files": {
-            name: {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
-            for name, content in contents.items()
-        },
         "tensors": {
             name: {"shape": list(array.shape), "dtype": str(array.dtype)}
             for name, array in sorted(_tensors(artifact.model).items())
         },
     }
-    contents[MANIFEST] = _json(manifest)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    try:
-        for name, content in contents.items():
-            with (temporary / name).open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        temporary.chmod(0o755)
-        temporary.rename(path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+    write_folder(path, _encode(artifact), manifest)
 
 
 def load_artifact(path: Path) -> Artifact:
@@ -131,36 +105,13 @@ def load_artifact(path: Path) -> Artifact:
             arrays are not what the manifest says.
     """
     name = artifact_name(path)
-    try:
-        manifest, contents = _read_checked(path)
-        if manifest["format"] != FORMAT or manifest["features"] != SCHEME:
-            raise _refused(path, f"it has format {manifest['format']} and features {manifest['features']}.")
+    manifest, contents = read_folder(path, files={FORMAT: FILES})
+    with refused_if_unreadable(path):
+        if manifest["features"] != SCHEME:
+            raise _refused(path, f"it has features {manifest['features']}.")
         if manifest["name"] != name:
             raise _refused(path, f"it was saved as {manifest['name']}.")
         return _decode(path, manifest, contents)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
-        raise _refused(path, f"it cannot be read ({type(error).__name__}).") from error
-
-
-def _read_checked(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
-    if path.is_symlink() or not path.is_dir():
-        raise _refused(path, "it is no folder.")
-    entries = {entry.name: entry for entry in os.scandir(path)}
-    if strange := sorted(set(entries) ^ {*FILES, MANIFEST}):
-        raise _refused(path, f"missing or unexpected: {', '.join(strange)}.")
-    for entry in entries.values():
-        if entry.is_symlink() or not entry.is_file(follow_symlinks=False):
-            raise _refused(path, f"{entry.name} is no plain file.")
-        if entry.stat(follow_symlinks=False).st_size > MAX_FILE_BYTES:
-            raise _refused(path, f"{entry.name} is larger than {MAX_FILE_BYTES} bytes.")
-    manifest = json.loads((path / MANIFEST).read_bytes())
-    if set(manifest["files"]) != set(FILES):
-        raise _refused(path, "the manifest names other files.")
-    contents = {name: (path / name).read_bytes() for name in FILES}
-    for name, content in contents.items():
-        if hashlib.sha256(content).hexdigest() != manifest["files"][name]["sha256"]:
-            raise _refused(path, f"{name} was changed after it was saved.")
-    return manifest, contents
 
 
 def _decode(path: Path, manifest: dict[str, Any], contents: dict[str, bytes]) -> Artifact:
@@ -222,10 +173,10 @@ def _encode(artifact: Artifact) -> dict[str, bytes]:
     }
     return {
         WEIGHTS: save(_tensors(artifact.model)),
-        LABELS: _json(artifact.model.labels),
-        CALIBRATION: _json(stored),
-        RECIPE: _json(artifact.recipe),
-        REPORT: _json(artifact.report),
+        LABELS: to_json(artifact.model.labels),
+        CALIBRATION: to_json(stored),
+        RECIPE: to_json(artifact.recipe),
+        REPORT: to_json(artifact.report),
         CARD: artifact.card.encode("utf-8"),
     }
 
@@ -241,10 +192,6 @@ def _tensors(model: LinearModel) -> dict[str, np.ndarray[Any, Any]]:
         "signals": model.weights[n_features:].astype(np.float32),
         "weights": np.ascontiguousarray(model.weights[:n_features].astype(np.float16)),
     }
-
-
-def _json(value: object) -> bytes:
-    return (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode("utf-8")
 
 
 def _refused(path: Path, reason: str) -> ArtifactCorrupt:

@@ -1,0 +1,1 @@
+"""Fine-tune networks; the only folder that imports torch (extra `train`)."""

@@ -1,0 +1,81 @@
+"""Promises of the sentence encoder that ships."""
+
+import shutil
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bugflow.errors import ArtifactCorrupt
+from bugflow.ml.encoder import MODEL, SHIPPED_ENCODER, OnnxEncoder, load_encoder
+from bugflow.ml.folder import MANIFEST, to_json
+
+
+@pytest.fixture(scope="module")
+def encoder() -> OnnxEncoder:
+    return load_encoder()
+
+
+def test_reports_that_mean_the_same_lie_closer_than_others(encoder: OnnxEncoder) -> None:
+    texts = ["The app crashes when I sign in", "Application terminates on login", "Wrong colour of the footer"]
+    first, same, other = encoder.encode(texts)
+    assert first @ same > first @ other + 0.3
+    assert np.linalg.norm([first, same, other], axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_vector_does_not_depend_on_what_stands_beside_the_text() -> None:
+    alone = load_encoder.__wrapped__().encode(["Crash on start"])
+    beside = load_encoder.__wrapped__().encode(["a much longer text " * 50, "Crash on start", "", "Crash on start"])
+    assert (beside[1] == alone[0]).all()
+    assert (beside[3] == alone[0]).all()
+
+
+def test_the_end_of_a_long_text_is_not_read(encoder: OnnxEncoder) -> None:
+    long = "word " * 300
+    assert (encoder.encode([long + "a" * 1_000_000])[0] == encoder.encode([long])[0]).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.text(max_size=300), max_size=4))
+def test_any_text_has_a_vector(encoder: OnnxEncoder, texts: list[str]) -> None:
+    vectors = encoder.encode([*texts, "\ud800", "\x00"])
+    assert vectors.shape == (len(texts) + 2, encoder.n_dimensions)
+    assert np.isfinite(vectors).all()
+
+
+def test_several_threads_get_what_one_gets(encoder: OnnxEncoder) -> None:
+    texts = [f"Report number {number} fails" for number in range(24)]
+    expected = load_encoder.__wrapped__().encode(texts)
+    with ThreadPoolExecutor(4) as pool:
+        got = list(pool.map(lambda text: encoder.encode([text])[0], texts))
+    assert (np.asarray(got) == expected).all()
+
+
+def test_the_name_tells_weights_apart(encoder: OnnxEncoder) -> None:
+    assert encoder.name.startswith("minilm-l6-v2-")
+    assert len(encoder.name.rpartition("-")[2]) == 8
+
+
+def test_a_changed_network_is_refused(tmp_path: Path) -> None:
+    folder = shutil.copytree(SHIPPED_ENCODER, tmp_path / "encoder")
+    with (folder / MODEL).open("r+b") as file:
+        file.seek(1000)
+        file.write(b"\0\0\0\0")
+    with pytest.raises(ArtifactCorrupt, match="was changed"):
+        load_encoder(folder)
+
+
+def test_a_folder_of_another_kind_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "encoder").mkdir()
+    (tmp_path / "encoder" / MANIFEST).write_bytes(to_json({"format": "something-9", "files": {}}))
+    with pytest.raises(ArtifactCorrupt, match="format something-9"):
+        load_encoder(tmp_path / "encoder")
+
+
+def test_encoding_does_without_torch() -> None:
+    load_encoder()
+    assert "torch" not in sys.modules

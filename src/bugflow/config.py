@@ -54,7 +54,6 @@ class Settings(BaseSettings):
     jobs_in_api: bool = Field(True, description="Whether `bugflow api` also runs jobs when the database is SQLite.")
     worker_id: str = Field(
         "",
-        max_length=100,
         description="Name of this process among the workers on PostgreSQL, its own and the same after each start: "
         "under it unfinished jobs are found again; empty: the host name.",
     )

@@ -1,4 +1,4 @@
-"""Turn cleaned reports into hashed sparse features: counted once, shared by every model."""
+"""Turn cleaned reports into what models read: hashed words, signals, a vector; made once, shared by every model."""
 
 import re
 from collections import Counter
@@ -10,6 +10,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from bugflow.ml.encoder import Encoder
 from bugflow.ml.text import CleanText
 from bugflow.ml.weak_labels import find_keywords
 
@@ -63,12 +64,16 @@ class Features:
             a report, without repetition.
         counts: float32 [entries]; 1 + ln(number of occurrences).
         signals: float32 [n, len(SIGNALS)].
+        texts: [n]; what networks read: title and description without noise.
+        vectors: float32 [n, d]; what a sentence encoder made of the texts. d is 0 where none was asked.
     """
 
     offsets: NDArray[np.int64]
     keys: NDArray[np.uint32]
     counts: NDArray[np.float32]
     signals: NDArray[np.float32]
+    texts: Sequence[str]
+    vectors: NDArray[np.float32]
 
     @property
     def n(self) -> int:
@@ -80,24 +85,27 @@ class Features:
         lengths = np.diff(self.offsets)[index]
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         entries = np.arange(offsets[-1]) + np.repeat(self.offsets[index] - offsets[:-1], lengths)
-        return Features(offsets, self.keys[entries], self.counts[entries], self.signals[index])
+        texts = [self.texts[row] for row in index]
+        counts, signals, vectors = self.counts[entries], self.signals[index], self.vectors[index]
+        return Features(offsets, self.keys[entries], counts, signals, texts, vectors)
 
     @staticmethod
     def stack(parts: "Sequence[Features]") -> "Features":
         """The reports of several parts, in order."""
-        empty = extract([])
-        parts = [empty, *parts]
+        parts = [*parts] or [extract([])]
         starts = np.cumsum([0, *(part.offsets[-1] for part in parts)])
         return Features(
             np.concatenate([[0], *(part.offsets[1:] + start for part, start in zip(parts, starts, strict=False))]),
             np.concatenate([part.keys for part in parts]),
             np.concatenate([part.counts for part in parts]),
             np.concatenate([part.signals for part in parts]),
+            [text for part in parts for text in part.texts],
+            np.concatenate([part.vectors for part in parts]),
         )
 
 
-def extract(texts: Sequence[CleanText]) -> Features:
-    """Words and neighbouring pairs of title, description and code, hashed, with the signals."""
+def extract(texts: Sequence[CleanText], *, encoder: Encoder | None = None) -> Features:
+    """Words and neighbouring pairs of title, description and code, hashed, with the signals and a vector."""
     hashes: list[int] = []
     spans: list[tuple[int, int, int]] = []
     for row, text in enumerate(texts):
@@ -107,7 +115,9 @@ def extract(texts: Sequence[CleanText]) -> Features:
                 spans.append((row, field, len(words)))
     keys, offsets, counts = _count(np.asarray(hashes, np.uint64), spans, n=len(texts))
     signals = np.asarray([_signals(text) for text in texts], np.float32).reshape(len(texts), len(SIGNALS))
-    return Features(offsets, keys, counts, signals)
+    prose = [f"{text.title}\n{text.description}" for text in texts]
+    vectors = encoder.encode(prose) if encoder else np.zeros((len(texts), 0), np.float32)
+    return Features(offsets, keys, counts, signals, prose, vectors)
 
 
 def name_cues(text: CleanText) -> dict[int, str]:

@@ -37,7 +37,6 @@ class Dataset:
         clusters: int64 [n]; reports of one cluster are duplicates of one another.
         age: float64 [n] in [0, 1): place in the time order of its tracker, 0 the oldest; NaN where nothing is dated.
         by_keywords: int64 [n]; position that the keyword rules answer, -1 where the rules do not know the task.
-        texts: What the plain baseline reads: title and description in one string, cleaned.
         facts: Names, hashes and counts of the files, for the report.
     """
 
@@ -49,7 +48,6 @@ class Dataset:
     clusters: Index
     age: NDArray[np.float64]
     by_keywords: Index
-    texts: list[str]
     facts: dict[str, Any]
 
 
@@ -72,7 +70,7 @@ def read_dataset(paths: Sequence[Path], recipe: Recipe, *, progress: Callable[[s
         progress(f"{file.name}: {len(frames[-1]):,} labelled reports")
     rows = pl.concat(frames).with_columns(age=_age()).sort("source", "age", "row", maintain_order=True)
     cleaned, features = _clean_all(rows)
-    kept = _without_repetition([f"{text.title}\n{text.description}" for text in cleaned])
+    kept = _without_repetition(features.texts)
     kept = [row for row in kept if cleaned[row].long_enough]
     names = rows["label"].gather(kept).to_list()
     labels = _labels(names, recipe)
@@ -88,7 +86,6 @@ def read_dataset(paths: Sequence[Path], recipe: Recipe, *, progress: Callable[[s
         clusters=_clusters(rows),
         age=rows["age"].to_numpy().astype(np.float64),
         by_keywords=_keywords(rows, labels, recipe),
-        texts=[f"{cleaned[row].title}\n{cleaned[row].description}" for row in kept],
         facts={
             "files": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
             "n_reports": len(kept),
@@ -105,9 +102,8 @@ def split_by_time(data: Dataset, recipe: Recipe, *, test_share: float) -> tuple[
     """
     age = data.age
     if np.isnan(age).all():
-        digests = [
-            hashlib.sha256(f"{recipe.seed}\n{text}".encode("utf-8", "replace")).hexdigest() for text in data.texts
-        ]
+        seeded = (f"{recipe.seed}\n{text}".encode("utf-8", "replace") for text in data.features.texts)
+        digests = [hashlib.sha256(content).hexdigest() for content in seeded]
         age = np.argsort(np.argsort(np.asarray(digests))) / len(digests)
     known = np.nan_to_num(age, nan=0.0)
     ends = [round(1 - test_share - recipe.calibration_share, 6), round(1 - test_share, 6)]  # not 0.7000000000000001
@@ -157,7 +153,7 @@ def _clean_all(rows: pl.DataFrame) -> tuple[list[Any], Features]:
     return cleaned, Features.stack(parts)
 
 
-def _without_repetition(texts: list[str]) -> list[int]:
+def _without_repetition(texts: Sequence[str]) -> list[int]:
     """Positions of the first of each group of equal texts."""
     first: dict[bytes, int] = {}
     for row, text in enumerate(texts):

@@ -107,8 +107,9 @@ def _score_plain(data: Dataset, train: Index, test: Index) -> Scores:
         ngram_range=(1, 2), min_df=1 if len(train) < 2_000 else 3, sublinear_tf=True, dtype=np.float32
     )
     plain = LogisticRegression(class_weight="balanced", tol=1e-3, max_iter=300)
-    plain.fit(vectorizer.fit_transform([data.texts[row] for row in train]), data.truth[train], data.weights[train])
-    answers = plain.predict(vectorizer.transform([data.texts[row] for row in test]))
+    texts = data.features.texts
+    plain.fit(vectorizer.fit_transform([texts[row] for row in train]), data.truth[train], data.weights[train])
+    answers = plain.predict(vectorizer.transform([texts[row] for row in test]))
     return _summarise(data, data.truth[test], answers.astype(np.int64))
 
 

@@ -64,6 +64,8 @@ class FakeApi:
         self.calls: list[tuple[str, str]] = []
         self.refusal: httpx2.Response | None = None
         self.is_down = False
+        self.n_corrections = 0
+        self.retrain_after = 50
         self.profiles: dict[int, dict[str, Any]] = {}
 
     @property
@@ -286,7 +288,8 @@ class FakeApi:
         names += ("n_my_team", "n_reported_last_7_days", "n_resolved_last_7_days", "n_corrections")  # type: ignore[assignment]
         zeros = dict.fromkeys(names, 0)
         hours = {"median_hours_to_triage": 3.5, "median_hours_to_resolve": None, "acceptance": 0.9}
-        return {**zeros, "n_bugs": len(self.bugs), "n_open": len(self.bugs), "retrain_after_corrections": 50, **hours}
+        numbers = {"n_bugs": len(self.bugs), "n_open": len(self.bugs), "n_corrections": self.n_corrections}
+        return {**zeros, **numbers, "retrain_after_corrections": self.retrain_after, **hours}
 
     def _severities(self) -> list[dict[str, Any]]:
         counts = {"n_open": 1, "n_in_progress": 0, "n_resolved": 0, "n_total": 1}

@@ -190,7 +190,15 @@ def test_a_pm_corrects_with_a_reason(api: FakeApi, page_of: Open) -> None:
     press(app, "Correct to Critical")
     assert api.bugs[1]["severity"] == "critical"
     assert api.feedback[0]["reason"] == "Nobody can pay"
-    assert "Corrections so far: 1" in app.toast[0].value
+    assert app.toast[0].value == "Recorded. Corrections so far: 1."
+
+
+@pytest.mark.parametrize(("n", "percent"), [(0, 0), (2, 50), (4, 100), (5, 25)])
+def test_a_reviewer_sees_when_a_training_is_due(api: FakeApi, page_of: Open, n: int, percent: int) -> None:
+    api.n_corrections, api.retrain_after = n, 4
+    [bar] = page_of("pm", "review").get("progress")
+    assert bar.proto.text == f"Corrections given: {n}. A training is due after every 4."
+    assert bar.proto.value == percent
 
 
 def test_a_reviewer_confirms_with_one_press_and_the_next_one_comes(api: FakeApi, page_of: Open) -> None:

@@ -32,9 +32,6 @@ from bugflow.ui.format import (
 )
 from bugflow.ui.session import Session
 
-RETRAIN_AFTER = 50
-"""The default of BUGFLOW_RETRAIN_AFTER_CORRECTIONS; the dashboard shows the installation's own."""
-
 
 def top_of(prediction: PredictionRead | StoredPrediction) -> list[LabelProbability]:
     if isinstance(prediction, PredictionRead):
@@ -159,8 +156,7 @@ def give_feedback(session: Session, bug: BugRead, task: Task, label: str, *, rea
     given = session.client.give_feedback(
         FeedbackCreate(bug_id=bug.id, task=task, label=label, reason=reason.strip() or None)
     )
-    left = RETRAIN_AFTER - given.feedback_count % RETRAIN_AFTER
-    changed(session, f"Recorded. Corrections so far: {given.feedback_count}. To the next training: {left}.")
+    changed(session, f"Recorded. Corrections so far: {given.feedback_count}.")
 
 
 def correction(session: Session, bug: BugDetail, *, prefix: str = "correct", confirmable: bool = True) -> None:

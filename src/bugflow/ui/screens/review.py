@@ -18,8 +18,9 @@ KEEP_SECONDS = 20.0
 
 def show_progress(overview: Overview) -> None:
     every = overview.retrain_after_corrections
-    done = overview.n_corrections % every if every else 0
-    st.progress(done / every if every else 0.0, text=f"Corrections towards the next training: {done} of {every}")
+    given = overview.n_corrections
+    share = (given % every or every) / every if given else 0.0  # full, not empty, where a training is due
+    st.progress(share, text=f"Corrections given: {given}. A training is due after every {every}.")
 
 
 def confirm(session: Session, item: ReviewItem) -> None:
@@ -95,7 +96,7 @@ def show_recent(session: Session) -> None:
 @trouble.guarded
 def page() -> None:
     session = current()
-    look.heading("Review", "Bugs whose triage BugFlow was not sure of. Each word of yours is learned from.")
+    look.heading("Review", "Bugs whose triage BugFlow was not sure of. What you say is kept.")
     overview = session.keep("overview", session.client.get_overview, seconds=KEEP_SECONDS)
     show_progress(overview)
     queue = session.keep("queue", lambda: session.client.list_review_queue(limit=50), seconds=KEEP_SECONDS).items

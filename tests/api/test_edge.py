@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from structlog.testing import capture_logs
 from tests.conftest import BOTH
 from tests.factories import House
 
@@ -47,6 +48,19 @@ def test_two_requests_have_two_ids(house: House) -> None:
 )
 def test_an_id_that_is_one_is_kept(house: House, sent: str, kept: bool) -> None:
     assert (house.client.get("/livez", headers={"X-Request-ID": sent}).headers["X-Request-ID"] == sent) is kept
+
+
+def test_the_log_holds_no_bodies_tokens_or_passwords(house: House) -> None:
+    ann = house.person("ann")
+    token = ann.headers["Authorization"].removeprefix("Bearer ")
+    with capture_logs() as lines:
+        ann.report("Hush in the title")
+        ann.get("/api/v1/bugs", params={"q": "hush"})
+        house.client.post("/token", json={"username": "ann", "password": "hush hush hush"})
+        house.client.get("/api/v1/me", headers={"Authorization": "Bearer hush"})
+    assert [line["status"] for line in lines] == [201, 200, 401, 401]
+    assert token not in str(lines)
+    assert "hush" not in str(lines).lower()
 
 
 class TestTheRateLimit:

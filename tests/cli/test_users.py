@@ -1,9 +1,14 @@
 """`bugflow users`: people from the command line of whoever owns the data."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from tests.cli.conftest import Done, Run
+from tests.factories import House
+
+from bugflow.cli.users import create_first_administrator
 
 GOOD = "correct horse battery"
 
@@ -90,3 +95,17 @@ def test_all_people_are_listed(run: Run, migrated: Path) -> None:
         ["1", "pia", "Pia P.", "pm (administrator)", "", "active"],
         ["2", "dev", "dev", "developer", "Backend", "active"],
     ]
+
+
+def test_the_first_start_takes_the_password_it_is_given_and_prints_it_nowhere(
+    build: Callable[..., House], capsys: pytest.CaptureFixture[str]
+) -> None:
+    house = build(admin_password=SecretStr("staple of my own"))
+    create_first_administrator(house.runtime)
+    printed = capsys.readouterr()
+    assert "sign in as admin with the password in BUGFLOW_ADMIN_PASSWORD" in printed.out
+    assert "staple" not in printed.out + printed.err
+    body = {"username": "admin", "password": "staple of my own"}
+    assert house.client.post("/token", json=body).status_code == 200
+    create_first_administrator(house.runtime)
+    assert "admin" not in capsys.readouterr().out  # once, when nobody is there

@@ -176,7 +176,7 @@ class MissingExtra(Unavailable):
 
 
 class UnfaithfulExport(Unavailable):
-    """The exported network disagrees with its source: cosine {cosine:.3f}, needed {least:.2f}. Nothing was saved."""
+    """The exported network disagrees with its source: {reason} Nothing was saved."""
 
 
 class PortTaken(Unavailable):

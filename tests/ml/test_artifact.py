@@ -21,6 +21,7 @@ from bugflow.ml.artifact import (
     load_artifact,
     save_artifact,
 )
+from bugflow.ml.classifier import LinearModel
 from bugflow.ml.features import extract
 from bugflow.ml.folder import MANIFEST
 from bugflow.ml.text import clean
@@ -124,6 +125,7 @@ def test_contents_that_do_not_fit_are_refused_though_the_hashes_match(saved: Pat
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_numbers_that_no_training_gives_are_refused(tmp_path: Path, value: float) -> None:
     artifact = tiny_artifact()
+    assert isinstance(artifact.model, LinearModel)
     model = replace(artifact.model, intercept=np.array([0, value, 0, 0]))
     save_artifact(replace(artifact, model=model), tmp_path / "severity-1")
     with pytest.raises(ArtifactCorrupt):

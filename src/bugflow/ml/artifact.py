@@ -15,11 +15,14 @@ from bugflow.ml.calibration import Bar, Calibration
 from bugflow.ml.classifier import LinearModel, Vocabulary
 from bugflow.ml.features import SCHEME, SIGNALS, Field
 from bugflow.ml.folder import MANIFEST, read_folder, refused_if_unreadable, to_json, write_folder
+from bugflow.ml.network import FORMAT as TRANSFORMER_FORMAT
+from bugflow.ml.network import NETWORK, TOKENIZER, TransformerModel, decode_network, encode_network
 
 FORMAT = "bugflow-linear-1"
 WEIGHTS, LABELS, CALIBRATION = "weights.safetensors", "labels.json", "calibration.json"
 RECIPE, REPORT, CARD = "recipe.json", "report.json", "card.md"
 FILES = (WEIGHTS, LABELS, CALIBRATION, RECIPE, REPORT, CARD)
+TRANSFORMER_FILES = (NETWORK, TOKENIZER, LABELS, CALIBRATION, RECIPE, REPORT, CARD)
 
 TASK_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _NAME = re.compile(TASK_NAME.pattern + r"-[1-9][0-9]{0,8}")
@@ -39,7 +42,7 @@ class Artifact:
 
     name: str
     task: str
-    model: LinearModel
+    model: LinearModel | TransformerModel
     calibration: Calibration
     recipe: Mapping[str, Any]
     report: Mapping[str, Any]
@@ -83,17 +86,19 @@ def save_artifact(artifact: Artifact, path: Path) -> None:
     Raises:
         AlreadyExists: There is something at `path` already; models are never overwritten.
     """
-    manifest = {
-        "format": FORMAT,
-        "features": SCHEME,
+    manifest: dict[str, Any] = {
         "name": artifact.name,
         "task": artifact.task,
         "n_labels": len(artifact.model.labels),
-        "tensors": {
+    }
+    if isinstance(artifact.model, TransformerModel):
+        manifest |= {"format": TRANSFORMER_FORMAT, "max_tokens": artifact.model.max_tokens}
+    else:
+        tensors = {
             name: {"shape": list(array.shape), "dtype": str(array.dtype)}
             for name, array in sorted(_tensors(artifact.model).items())
-        },
-    }
+        }
+        manifest |= {"format": FORMAT, "features": SCHEME, "tensors": tensors}
     write_folder(path, _encode(artifact), manifest)
 
 
@@ -105,37 +110,23 @@ def load_artifact(path: Path) -> Artifact:
             arrays are not what the manifest says.
     """
     name = artifact_name(path)
-    manifest, contents = read_folder(path, files={FORMAT: FILES})
+    manifest, contents = read_folder(path, files={FORMAT: FILES, TRANSFORMER_FORMAT: TRANSFORMER_FILES})
     with refused_if_unreadable(path):
-        if manifest["features"] != SCHEME:
-            raise _refused(path, f"it has features {manifest['features']}.")
         if manifest["name"] != name:
             raise _refused(path, f"it was saved as {manifest['name']}.")
         return _decode(path, manifest, contents)
 
 
 def _decode(path: Path, manifest: dict[str, Any], contents: dict[str, bytes]) -> Artifact:
-    tensors = load(contents[WEIGHTS])
-    described = {name: {"shape": list(array.shape), "dtype": str(array.dtype)} for name, array in tensors.items()}
-    if described != manifest["tensors"]:
-        raise _refused(path, "the arrays are not those of the manifest.")
     labels = tuple(str(label) for label in json.loads(contents[LABELS]))
-    n_features, k = len(tensors["keys"]), manifest["n_labels"]
-    expected = {"keys": (n_features,), "idf": (n_features,), "weights": (n_features, k), "intercept": (k,)}
-    expected |= {"signals": (len(SIGNALS), k), "scales": (len(Field),)}
-    if (
-        any(tensors[name].shape != shape for name, shape in expected.items())
-        or not len(labels) == len(set(labels)) == k
-    ):
-        raise _refused(path, "labels and arrays do not fit together.")
-    if (
-        not all(np.isfinite(array).all() for array in tensors.values())
-        or (np.diff(tensors["keys"].astype(int)) <= 0).any()
-    ):
-        raise _refused(path, "its arrays hold values that no training gives.")
-    weights = np.concatenate([tensors["weights"].astype(np.float64), tensors["signals"].astype(np.float64)])
-    vocabulary = Vocabulary(tensors["keys"], tensors["idf"].astype(np.float32), tensors["scales"])
-    model = LinearModel(labels, vocabulary, weights, tensors["intercept"].astype(np.float64))
+    k = manifest["n_labels"]
+    if not len(labels) == len(set(labels)) == k:
+        raise _refused(path, "the labels are not those of the manifest.")
+    model: LinearModel | TransformerModel
+    if manifest["format"] == TRANSFORMER_FORMAT:
+        model = decode_network(path, contents, labels=labels, max_tokens=manifest["max_tokens"])
+    else:
+        model = _decode_linear(path, manifest, contents, labels=labels)
     return Artifact(
         name=path.name,
         task=str(manifest["task"]),
@@ -145,6 +136,30 @@ def _decode(path: Path, manifest: dict[str, Any], contents: dict[str, bytes]) ->
         report=json.loads(contents[REPORT]),
         card=contents[CARD].decode("utf-8"),
     )
+
+
+def _decode_linear(
+    path: Path, manifest: dict[str, Any], contents: dict[str, bytes], *, labels: tuple[str, ...]
+) -> LinearModel:
+    if manifest["features"] != SCHEME:
+        raise _refused(path, f"it has features {manifest['features']}.")
+    tensors = load(contents[WEIGHTS])
+    described = {name: {"shape": list(array.shape), "dtype": str(array.dtype)} for name, array in tensors.items()}
+    if described != manifest["tensors"]:
+        raise _refused(path, "the arrays are not those of the manifest.")
+    n_features, k = len(tensors["keys"]), len(labels)
+    expected = {"keys": (n_features,), "idf": (n_features,), "weights": (n_features, k), "intercept": (k,)}
+    expected |= {"signals": (len(SIGNALS), k), "scales": (len(Field),)}
+    if any(tensors[name].shape != shape for name, shape in expected.items()):
+        raise _refused(path, "labels and arrays do not fit together.")
+    if (
+        not all(np.isfinite(array).all() for array in tensors.values())
+        or (np.diff(tensors["keys"].astype(int)) <= 0).any()
+    ):
+        raise _refused(path, "its arrays hold values that no training gives.")
+    weights = np.concatenate([tensors["weights"].astype(np.float64), tensors["signals"].astype(np.float64)])
+    vocabulary = Vocabulary(tensors["keys"], tensors["idf"].astype(np.float32), tensors["scales"])
+    return LinearModel(labels, vocabulary, weights, tensors["intercept"].astype(np.float64))
 
 
 def _decode_calibration(path: Path, stored: dict[str, Any], *, k: int) -> Calibration:
@@ -171,8 +186,9 @@ def _encode(artifact: Artifact) -> dict[str, bytes]:
             for promise, bar in calibration.bars.items()
         },
     }
-    return {
-        WEIGHTS: save(_tensors(artifact.model)),
+    model = artifact.model
+    own = encode_network(model) if isinstance(model, TransformerModel) else {WEIGHTS: save(_tensors(model))}
+    return own | {
         LABELS: to_json(artifact.model.labels),
         CALIBRATION: to_json(stored),
         RECIPE: to_json(artifact.recipe),

@@ -1,6 +1,7 @@
 """The model card: a report in words for people."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 SOURCES = {
@@ -26,11 +27,36 @@ LIMITS = """\
 * On a tracker it never saw it is much weaker than on later reports of known ones. Promises were calibrated on known
   trackers and are not kept on unseen ones: let it suggest until corrections of your own are in.
 * Words of a product stand for its team. A report about another product with the same words goes to the wrong team.
-* Text beyond the first 600 words of a description and 200 of its code is not read.
 """
 
 
-def write_card(name: str, report: Mapping[str, Any], recipe: Mapping[str, Any]) -> str:
+@dataclass(frozen=True, slots=True)
+class Method:
+    """What a card says about a way of training; sentences and clauses without their full stop.
+
+    Attributes:
+        made: What the model is.
+        later: What the reports between training and test do.
+        saved: How the saved model and the measured one differ.
+        reads: What of a text is not read; a sentence with its full stop.
+    """
+
+    made: str
+    later: str
+    saved: str
+    reads: str
+
+
+LINEAR = Method(
+    made="hashed TF-IDF of words and neighbouring pairs (title, description and code apart), some signals, multinomial "
+    "logistic regression, calibrated",
+    later="calibrate a model that did not see them and then train as well",
+    saved="The saved model was made the same way from all reports; nothing later is known of it",
+    reads="Text beyond the first 600 words of a description and 200 of its code is not read.",
+)
+
+
+def write_card(name: str, report: Mapping[str, Any], recipe: Mapping[str, Any], *, method: Method = LINEAR) -> str:
     """Markdown: what it is, what it learned from, how it was split, what was measured, where it fails."""
     by_time, data = report["by_time"], report["data"]
     files = [file.rsplit(".", 1)[0] for file in data["files"]]
@@ -38,14 +64,13 @@ def write_card(name: str, report: Mapping[str, Any], recipe: Mapping[str, Any]) 
     counts = ", ".join(f"{label} {n:,}" for label, n in data["n_by_label"].items())
     sections = [
         f"# {name}",
-        f"Predicts the {report['task']} of a bug report from its title and description: hashed TF-IDF of words and "
-        "neighbouring pairs (title, description and code apart), some signals, multinomial logistic regression, "
-        "calibrated. Made to suggest to people, and to act where a promise about its precision is kept.",
+        f"Predicts the {report['task']} of a bug report from its title and description: {method.made}. "
+        "Made to suggest to people, and to act where a promise about its precision is kept.",
         f"## Data\n{data['n_reports']:,} reports ({counts}), labelled by the people of each tracker:\n\n{sources}",
         f"## Split\nBy tracker, {report['split']}: the newest {recipe['test_share']:.0%} are the test, the "
-        f"{recipe['calibration_share']:.0%} before calibrate a model that did not see them and then train as well; "
+        f"{recipe['calibration_share']:.0%} before {method.later}; "
         "undated trackers only train. Duplicates stay on one side. Rows with weak labels count by their weight in the "
-        "recipe. The saved model was made the same way from all reports; nothing later is known of it.",
+        f"recipe. {method.saved}.",
         "## Newest reports of known trackers\n" + _table({"this recipe": by_time["model"], **by_time["peers"]}),
         "Of this recipe, label by label:\n\n" + _classes(by_time["model"]),
         "What a promise is worth there:\n\n" + _promises(by_time["model"]),
@@ -58,7 +83,7 @@ def write_card(name: str, report: Mapping[str, Any], recipe: Mapping[str, Any]) 
         note = "Trained on at most 30,000 reports of the other trackers, tested on all of the one named."
         sections.append(f"## Trackers it never saw\n{note}\n\n{_table(rows)}")
         sections.append("What a promise of 90% is worth there:\n\n" + _unseen_promises(report["by_source"]))
-    sections.append(f"## Limits and known failures\n{LIMITS}")
+    sections.append(f"## Limits and known failures\n{LIMITS}* {method.reads}\n")
     return "\n\n".join(section.rstrip() for section in sections) + "\n"
 
 

@@ -8,6 +8,8 @@ from bugflow.domain.predictions import Contribution, Explanation, Task
 from bugflow.ml.calibration import Calibration
 from bugflow.ml.classifier import LinearModel
 from bugflow.ml.features import Features, name_cues
+from bugflow.ml.network import TransformerModel
+from bugflow.ml.occlusion import explain_by_occlusion
 from bugflow.ml.text import CleanText
 
 SMALLEST = 1e-12  # a contribution below this is the zero of an absent signal
@@ -18,12 +20,12 @@ def explain_label(
     features: Features,
     *,
     task: Task,
-    model: LinearModel,
+    model: LinearModel | TransformerModel,
     calibration: Calibration,
     label: str,
     active: Sequence[int] | None = None,
 ) -> Explanation:
-    """Every cue of one report with what it adds to the label's logit, largest first.
+    """Every cue of one report with what it adds to the label's logit, largest first; for a network by occlusion.
 
     Args:
         text: The report.
@@ -31,6 +33,10 @@ def explain_label(
         label: One of the model's labels.
         active: Positions of the labels that are in use; None for all.
     """
+    if isinstance(model, TransformerModel):
+        return explain_by_occlusion(
+            features, task=task, model=model, calibration=calibration, label=label, active=active
+        )
     by_key, by_signal = model.contributions(features, label=label)
     names = name_cues(text)
     found = [Contribution(names[key], weight) for key, weight in by_key.items()]

@@ -1,8 +1,10 @@
 """Networks out of torch: ONNX, int8, with a check that they still say the same."""
 
+import logging
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,12 +76,29 @@ def load_network(base: str) -> tuple[PreTrainedModel, Tokenizer]:
     Raises:
         InvalidEncoder: There is none of that name, or it has no fast tokeniser.
     """
-    try:
+    with refused_if_unknown(base):
         network = AutoModel.from_pretrained(base, attn_implementation="eager").eval()
-        tokenizer = AutoTokenizer.from_pretrained(base).backend_tokenizer
+    return network, load_tokenizer(base)
+
+
+def load_tokenizer(base: str) -> Tokenizer:
+    """The tokeniser of a Hugging Face encoder as the package `tokenizers` knows it, without transformers around it.
+
+    Raises:
+        InvalidEncoder: There is none of that name, or it has no fast tokeniser.
+    """
+    with refused_if_unknown(base):
+        return Tokenizer.from_str(AutoTokenizer.from_pretrained(base).backend_tokenizer.to_str())
+
+
+@contextmanager
+def refused_if_unknown(base: str) -> Iterator[None]:
+    """Call an encoder invalid that Hugging Face's libraries cannot load, whatever the reason."""
+    try:
+        yield
     except (OSError, ValueError, AttributeError) as error:
-        raise InvalidEncoder(name=base, reason=str(error).splitlines()[0]) from error
-    return network, Tokenizer.from_str(tokenizer.to_str())
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InvalidEncoder(name=base, reason=reason) from error
 
 
 def export_encoder(base: str, out: Path, *, max_tokens: int = MAX_TOKENS, card: str = "") -> Exported:
@@ -101,7 +120,7 @@ def export_encoder(base: str, out: Path, *, max_tokens: int = MAX_TOKENS, card: 
     tokenizer.enable_truncation(max_tokens)
     exported = to_onnx(SentenceEncoder(network).eval(), tokenizer)
     if exported.cosine < LEAST_COSINE:
-        raise UnfaithfulExport(cosine=exported.cosine, least=LEAST_COSINE)
+        raise UnfaithfulExport(reason=f"cosine {exported.cosine:.3f}, needed {LEAST_COSINE:.2f}.")
     n_dimensions = exported.after.shape[1]
     text = f"# {out.name}\n\n{card.strip()}\n\n" if card else f"# {out.name}\n\n"
     text += (
@@ -124,8 +143,7 @@ def to_onnx(module: torch.nn.Module, tokenizer: Tokenizer, *, samples: Sequence[
     rows = [torch.tensor([tokenizer.encode(sample).ids]) for sample in samples]
     with torch.no_grad():
         before = np.concatenate([module(row, torch.ones_like(row)).numpy() for row in rows])
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the exporter, about its own inside
+    with tempfile.TemporaryDirectory() as folder, _without_warnings():
         whole, small = Path(folder) / "whole.onnx", Path(folder) / MODEL
         sizes = {0: torch.export.Dim("texts"), 1: torch.export.Dim("tokens")}
         ids = torch.arange(14).reshape(2, 7)
@@ -148,3 +166,16 @@ def to_onnx(module: torch.nn.Module, tokenizer: Tokenizer, *, samples: Sequence[
         session.run(None, {"input_ids": row.numpy(), "attention_mask": np.ones_like(row.numpy())})[0] for row in rows
     ]
     return Exported(content, before, np.concatenate(after))
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """The exporter's are about its own inside."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

@@ -1,7 +1,7 @@
 """What a recipe is worth: on later months and on unseen trackers, beside simple peers."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +9,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from bugflow.ml.calibration import Calibration
+from bugflow.ml.features import Features
 from bugflow.ml.metrics import calibration_error, summarise
 from bugflow.ml.train.dataset import Dataset, Index
-from bugflow.ml.train.linear import Fitted, fit, thin
+from bugflow.ml.train.linear import fit, thin
 from bugflow.ml.train.recipe import SEVERITY_ORDER, Recipe
 
 SHOWN_PROMISES = (0.80, 0.90, 0.95)
@@ -20,6 +21,22 @@ MOST_TRAINING_ROWS = 30_000  # of a held-out-tracker run, evenly spread: six of 
 N_SOURCES = 6  # largest trackers held out, one at a time
 
 Scores = dict[str, Any]
+
+
+class Scorer(Protocol):
+    """Gives logits, float64 [n, k]."""
+
+    def score(self, features: Features) -> NDArray[np.float64]: ...
+
+
+class Calibrated(Protocol):
+    """A model of any kind with its calibration."""
+
+    @property
+    def model(self) -> Scorer: ...
+
+    @property
+    def calibration(self) -> Calibration: ...
 
 
 def evaluate_by_time(data: Dataset, recipe: Recipe, *, train: Index, later: Index, test: Index) -> Scores:
@@ -33,11 +50,16 @@ def evaluate_by_time(data: Dataset, recipe: Recipe, *, train: Index, later: Inde
         "regularisation": fitted.regularisation,
         "model": score(fitted, data, counted),
         "model_all_test_rows": score(fitted, data, test),
-        "peers": {
-            "majority": _score_majority(data, train, counted),
-            **_score_keywords(data, counted),
-            "tfidf_lr_balanced": _score_plain(data, np.concatenate([train, later]), counted),
-        },
+        "peers": score_peers(data, train=train, later=later, test=counted),
+    }
+
+
+def score_peers(data: Dataset, *, train: Index, later: Index, test: Index) -> dict[str, Scores]:
+    """Scores of simple models on the test rows: the commonest label, the keyword rules, plain TF-IDF."""
+    return {
+        "majority": _score_majority(data, train, test),
+        **_score_keywords(data, test),
+        "tfidf_lr_balanced": _score_plain(data, np.concatenate([train, later]), test),
     }
 
 
@@ -65,7 +87,7 @@ def evaluate_by_source(data: Dataset, recipe: Recipe, *, progress: Callable[[str
     return result
 
 
-def score(fitted: Fitted, data: Dataset, rows: Index) -> Scores:
+def score(fitted: Calibrated, data: Dataset, rows: Index) -> Scores:
     """All scores of a fitted model on some rows, with what its promises turn out to be worth there."""
     probabilities = fitted.calibration.probabilities(fitted.model.score(data.features.rows(rows)))
     answers, truth = fitted.calibration.choose(probabilities), data.truth[rows]

@@ -1,11 +1,14 @@
 """A tiny DistilBERT with random weights, and made-up reports whose words give their label away."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+
+from bugflow.ml.finetune.recipe import TransformerRecipe, make_recipe
 
 CUES = {"Backend": "server query", "Frontend": "button layout", "Mobile": "swipe battery"}
 FILLER = ("the", "page", "again", "when", "save", "user", "wrong", "shows", "list", "data")
@@ -55,3 +58,9 @@ def write_tracker(path: Path, n: int, *, seed: int = 0) -> Path:
         )
     pl.DataFrame(rows).write_parquet(path)
     return path
+
+
+def toy_recipe(base: Path) -> TransformerRecipe:
+    """Enough for the tiny network to tell the made-up reports apart."""
+    recipe = make_recipe("transformer", "owner", "owner", base=str(base), n_epochs=12)
+    return replace(recipe, learning_rate=5e-3, max_tokens=32)

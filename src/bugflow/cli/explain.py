@@ -1,5 +1,6 @@
 """`bugflow explain`: why a label was predicted."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,9 +17,10 @@ def explain(
     task: Annotated[Task, typer.Option(help="What to explain.")] = Task.SEVERITY,
     label: Annotated[str | None, typer.Option(help="Another label than the one predicted.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many cues to show.")] = 15,
+    folder: Annotated[Path | None, typer.Option(help="Folder of models; by default the shipped ones.")] = None,
 ) -> None:
     """Show what speaks for and against a label; the parts add up to its score."""
-    explanation = load_predictor().explain(BugText(title, description), task, label=label)
+    explanation = load_predictor(folder).explain(BugText(title, description), task, label=label)
     table = Table("cue", "adds to the score", title=f"{task.value}: {explanation.label}")
     shown, rest = explanation.contributions[:top], explanation.contributions[top:]
     for contribution in shown:

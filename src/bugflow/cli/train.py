@@ -6,15 +6,19 @@ from typing import Annotated
 
 import typer
 
-from bugflow.ml.artifact import save_artifact
+from bugflow.cli.errors import needs_extra
+from bugflow.ml.artifact import Artifact, save_artifact
 from bugflow.ml.train.recipe import default_recipe
 from bugflow.ml.train.run import artifact_path, train_model
 
 
 class RecipeKind(StrEnum):
-    """The ways of training."""
+    """The ways of training; all but the first need the extra `train`."""
 
     LINEAR = "linear"
+    TRANSFORMER = "transformer"
+    DISTILBERT_QUICK = "distilbert-quick"
+    DISTILBERT_ENHANCED = "distilbert-enhanced"
 
 
 def train(
@@ -23,11 +27,59 @@ def train(
     label_column: Annotated[str, typer.Option(help="The column that holds the labels.")],
     out: Annotated[Path, typer.Option(help="Folder of models; a name like out/severity-2 is used as it is.")],
     recipe: Annotated[RecipeKind, typer.Option(help="How to train.")] = RecipeKind.LINEAR,
+    base: Annotated[
+        str | None,
+        typer.Option(help="Encoder to fine-tune: Hugging Face folder, or name; else distilbert-base-uncased."),
+    ] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="Fine-tune on at most so many reports.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Fine-tune so many epochs at most.")] = None,
 ) -> None:
-    """Train a model on labelled reports, print what it is worth, and save it."""
+    """Train a model on labelled reports, print what it is worth, and save it.
+
+    Fine-tuning that was killed goes on where it was: give the same command again.
+    """
     path = artifact_path(out, task)
-    settings = default_recipe(task, label_column, kind=recipe.value)
-    artifact = train_model(data, settings, name=path.name, progress=lambda line: typer.echo(line, err=True))
-    save_artifact(artifact, path)
+    if recipe is RecipeKind.LINEAR:
+        for option, value in (("--base", base), ("--samples", samples), ("--epochs", epochs)):
+            if value is not None:
+                raise typer.BadParameter(
+                    f"{option} is for fine-tuning: give --recipe {RecipeKind.TRANSFORMER} as well."
+                )
+        settings = default_recipe(task, label_column, kind=recipe.value)
+        artifact = train_model(data, settings, name=path.name, progress=tell)
+        save_artifact(artifact, path)
+    else:
+        artifact = fine_tune(
+            data, path, recipe=recipe, task=task, label_column=label_column, base=base, samples=samples, epochs=epochs
+        )
     typer.echo(artifact.card)
     typer.echo(f"Saved: {path}")
+
+
+def fine_tune(
+    data: list[Path],
+    path: Path,
+    *,
+    recipe: RecipeKind,
+    task: str,
+    label_column: str,
+    base: str | None,
+    samples: int | None,
+    epochs: int | None,
+) -> Artifact:
+    """Fine-tune an encoder and save what comes of it.
+
+    Raises:
+        MissingExtra: Fine-tuning is not installed.
+    """
+    with needs_extra("train"):
+        from bugflow.ml.finetune.recipe import make_recipe  # noqa: PLC0415 - torch takes seconds
+        from bugflow.ml.finetune.run import train_transformer  # noqa: PLC0415
+
+    settings = make_recipe(recipe.value, task, label_column, base=base, n_samples=samples, n_epochs=epochs)
+    return train_transformer(data, settings, out=path, progress=tell)
+
+
+def tell(line: str) -> None:
+    """To where it does not mix with what is asked for."""
+    typer.echo(line, err=True)

@@ -1,13 +1,14 @@
 """What people say about predictions: corrections, confirmations, the queue of those worth a look."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from bugflow.db.queries import page_of
-from bugflow.db.tables import Bug, BugEvent, Feedback, PredictionRow
+from bugflow.db.tables import Bug, BugEvent, Feedback, PredictionRow, Project
 from bugflow.domain.accounts import Actor
 from bugflow.domain.audit import AuditAction
 from bugflow.domain.bugs import EventKind, SetBy, Status
@@ -27,6 +28,24 @@ from bugflow.schemas.feedback import (
 from bugflow.schemas.predictions import StoredPrediction
 from bugflow.services import audit, notifications, predictions, teams
 from bugflow.services.bugs import reading
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRow:
+    """One bug and the label that a person gave it."""
+
+    bug_id: int
+    title: str
+    description: str
+    project: str
+    created_at: datetime
+    label: str
+    kind: FeedbackKind
+
+    @property
+    def strength(self) -> str:
+        """How much it counts as evidence, in the words of training recipes; a PM's word is as strong as can be."""
+        return "weak" if self.kind is FeedbackKind.OVERRIDE else ""
 
 
 def give_feedback(session: Session, *, actor: Actor, body: FeedbackCreate, now: datetime) -> FeedbackGiven:
@@ -164,6 +183,19 @@ def count_corrections(session: Session) -> int:
     """Corrections recorded so far."""
     query = select(func.count()).select_from(Feedback).where(Feedback.kind == FeedbackKind.CORRECTION)
     return session.scalar(query) or 0
+
+
+def find_training_rows(session: Session, task: Task) -> list[TrainingRow]:
+    """What people said of a field, with the texts: of each bug the newest word, in the order of reporting."""
+    newest = select(func.max(Feedback.id)).where(Feedback.task == task).group_by(Feedback.bug_id)
+    query = (
+        select(Bug.id, Bug.title, Bug.description, Project.name, Bug.created_at, Feedback.label, Feedback.kind)
+        .join(Feedback, Feedback.bug_id == Bug.id)
+        .join(Project, Bug.project_id == Project.id)
+        .where(Feedback.id.in_(newest))
+        .order_by(Bug.created_at, Bug.id)
+    )
+    return [TrainingRow(*row) for row in session.execute(query)]
 
 
 def list_feedback(

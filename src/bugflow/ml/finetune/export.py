@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
 from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -17,7 +16,7 @@ from tokenizers import Tokenizer
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel
 
 from bugflow.errors import InvalidEncoder, UnfaithfulExport
-from bugflow.ml.encoder import CARD, FORMAT, MODEL, TOKENIZER
+from bugflow.ml.encoder import CARD, FORMAT, MODEL, TOKENIZER, make_session
 from bugflow.ml.folder import write_folder
 
 MAX_TOKENS = 128  # of a report; title first. Twice as many cost twice the time
@@ -161,7 +160,7 @@ def to_onnx(module: torch.nn.Module, tokenizer: Tokenizer, *, samples: Sequence[
         )
         quantize_dynamic(whole, small, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
         content = small.read_bytes()
-    session = ort.InferenceSession(content, providers=["CPUExecutionProvider"])
+    session = make_session(content, path=Path(MODEL))
     after = [
         session.run(None, {"input_ids": row.numpy(), "attention_mask": np.ones_like(row.numpy())})[0] for row in rows
     ]

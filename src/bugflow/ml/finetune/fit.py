@@ -165,8 +165,8 @@ class Trained:
 
     Attributes:
         folder: Hugging Face folder with its weights.
-        tokenizer: Without padding; cuts at the recipe's limit.
-        facts: For the report: steps, the best of them, its loss, the weights of the labels.
+        tokenizer: Without padding; cuts at the recipe's limit, or at the encoder's if that is less.
+        facts: For the report: how many tokens it reads, steps, the best of them, its loss, the weights of the labels.
     """
 
     folder: Path
@@ -193,7 +193,8 @@ def fit(
         InvalidEncoder: There is no such base.
     """
     network, tokenizer = load_classifier(recipe.base, labels, seed=recipe.rows.seed)
-    tokenizer.enable_truncation(recipe.max_tokens)
+    max_tokens = min(recipe.max_tokens, getattr(network.config, "max_position_embeddings", recipe.max_tokens))
+    tokenizer.enable_truncation(max_tokens)
     done, facts = work / "trained", work / "trained" / "facts.json"
     if facts.exists():
         progress("Resuming: training had ended.")
@@ -203,7 +204,7 @@ def fit(
     class_weights = np.ones(len(labels), np.float32)
     if recipe.weighted_classes:
         class_weights = weigh_classes(train.truth, train.weights, n_labels=len(labels))
-    rows = _Rows(train, tokenizer, max_tokens=recipe.max_tokens)
+    rows = _Rows(train, tokenizer, max_tokens=max_tokens)
     looked_at = np.unique(np.linspace(0, len(later.texts) - 1, MOST_LOOKED_AT).astype(np.int64))
     held_out = Samples([later.texts[row] for row in looked_at], later.truth[looked_at], later.weights[looked_at])
     pad_id = getattr(network.config, "pad_token_id", None)
@@ -213,7 +214,7 @@ def fit(
             model=network,
             args=_arguments(recipe, checkpoints, n_rows=len(rows)),
             train_dataset=rows,
-            eval_dataset=_Rows(held_out, tokenizer, max_tokens=recipe.max_tokens),
+            eval_dataset=_Rows(held_out, tokenizer, max_tokens=max_tokens),
             data_collator=partial(pad_rows, pad_id=pad_id or 0),
             callbacks=[EarlyStoppingCallback(recipe.patience), _Teller(progress)],
             class_weights=torch.from_numpy(class_weights),
@@ -226,6 +227,7 @@ def fit(
         trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     found = {
         "n_samples": len(rows),
+        "max_tokens": max_tokens,
         "n_steps": trainer.state.global_step,
         "best_step": trainer.state.best_global_step,
         "best_loss": trainer.state.best_metric,

@@ -76,7 +76,7 @@ def train_transformer(
             _samples(data, drawn), _samples(data, later), recipe, labels=data.labels, work=work, progress=progress
         )
         progress("exporting to ONNX, int8")
-        model, parity = _export(trained, data, recipe, compared=np.concatenate([later, drawn]), out=out)
+        model, parity = _export(trained, data, compared=np.concatenate([later, drawn]), out=out)
         progress(f"int8 and fp32 agree on {parity['label_agreement']:.1%} of {parity['n']} reports")
         known = Known(model, _samples(data, np.concatenate([later, test])).texts)
         logits = known.score(data.features.rows(later))
@@ -140,13 +140,11 @@ def _samples(data: Dataset, rows: Index) -> Samples:
     return Samples([data.features.texts[row] for row in rows], data.truth[rows], data.weights[rows])
 
 
-def _export(
-    trained: Trained, data: Dataset, recipe: TransformerRecipe, *, compared: Index, out: Path
-) -> tuple[TransformerModel, dict[str, Any]]:
+def _export(trained: Trained, data: Dataset, *, compared: Index, out: Path) -> tuple[TransformerModel, dict[str, Any]]:
     """The network as it is served, and how far it says the same as before, on rows evenly spread over the first."""
-    n = min(len(compared), MOST_COMPARED)
+    n, max_tokens = min(len(compared), MOST_COMPARED), int(trained.facts["max_tokens"])
     texts = [data.features.texts[row] for row in compared[np.linspace(0, len(compared) - 1, n).astype(np.int64)]]
-    cut = [text[: CHARACTERS_PER_TOKEN * recipe.max_tokens].encode("utf-8", "replace").decode() for text in texts]
+    cut = [text[: CHARACTERS_PER_TOKEN * max_tokens].encode("utf-8", "replace").decode() for text in texts]
     exported = to_onnx(Logits(load_trained(trained.folder)), trained.tokenizer, samples=cut)
     parity = compare(exported)
     if parity["label_agreement"] < LEAST_AGREEMENT or parity["mean_difference"] > MOST_DIFFERENCE:
@@ -156,7 +154,7 @@ def _export(
         )
         raise UnfaithfulExport(reason=reason)
     session = make_session(exported.content, path=out)
-    return TransformerModel(data.labels, recipe.max_tokens, exported.content, trained.tokenizer, session), parity
+    return TransformerModel(data.labels, max_tokens, exported.content, trained.tokenizer, session), parity
 
 
 def compare(exported: Exported) -> dict[str, Any]:
@@ -198,17 +196,17 @@ def _report(
 
 def _method(recipe: TransformerRecipe, report: dict[str, Any]) -> Method:
     training, parity = report["training"], report["parity"]
-    words = recipe.max_tokens * 3 // 4
+    max_tokens, words = training["max_tokens"], training["max_tokens"] * 3 // 4
     return Method(
         made=f"{Path(recipe.base).name}, fine-tuned with a head for its labels (recipe {recipe.rows.kind}: "
         f"{training['n_samples']:,} reports, {training['n_steps']:,} steps, the weights of step "
-        f"{training['best_step']:,}), at most {recipe.max_tokens} tokens, ONNX with weights in int8, calibrated after "
+        f"{training['best_step']:,}), at most {max_tokens} tokens, ONNX with weights in int8, calibrated after "
         f"that. On {parity['n']} reports int8 and single precision gave the same label in "
         f"{parity['label_agreement']:.1%}, probabilities {parity['mean_difference']:.3f} apart on average",
         later="calibrate it and decide when training ends",
         saved="What was measured is what is saved: it learned nothing from the newest reports. The peers in the table "
         "learned from all reports before the test, not from a sample",
-        reads=f"Text beyond {recipe.max_tokens} tokens (about {words} words; title first) is not read.",
+        reads=f"Text beyond {max_tokens} tokens (about {words} words; title first) is not read.",
     )
 
 

@@ -23,6 +23,12 @@ train_transformer([Path(sys.argv[1])], toy_recipe(Path(sys.argv[2])), out=Path(s
 """
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "restarted" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> Iterator[None]:
     """Two threads of a tiny network wait for one another longer than they work, and on busy cores ten times longer."""

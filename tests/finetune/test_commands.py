@@ -74,6 +74,7 @@ def test_fine_tune_bert_refuses_with_too_few_corrections(corrected: House) -> No
     assert isinstance(refused.exception, TooFewSamples)
 
 
+@pytest.mark.slow
 def test_fine_tune_bert_trains_on_enough_corrections_and_remembers_its_base(
     corrected: House, base: Path, tmp_path: Path
 ) -> None:
@@ -122,6 +123,7 @@ def test_without_the_extra_fine_tuning_says_what_to_install(tracker: Path, tmp_p
     assert "bugflow[train]" in done.stderr
 
 
+@pytest.mark.slow
 def test_an_exported_encoder_is_read_back(base: Path, tmp_path: Path) -> None:
     done = invoke("models", "export-encoder", str(base), "--out", str(tmp_path / "tiny"), "--max-tokens", "16")
     assert done.exit_code == 0, done.output

@@ -1,5 +1,6 @@
 """Promises of fine-tuning, on a tiny network and made-up reports."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,13 @@ torch = pytest.importorskip("torch")
 from tests.finetune.builders import toy_recipe, write_tracker
 from tests.finetune.conftest import Restarted
 
-from bugflow.errors import AlreadyExists, InvalidEncoder, TooFewSamples
+from bugflow.errors import AlreadyExists, InUse, InvalidEncoder, TooFewSamples, UnfaithfulExport
 from bugflow.ml.artifact import load_artifact
 from bugflow.ml.finetune.export import Exported
 from bugflow.ml.finetune.fit import Samples, fit
 from bugflow.ml.finetune.network import load_classifier, pad_rows, weigh_classes, weighted_loss
 from bugflow.ml.finetune.recipe import RECIPES, make_recipe
-from bugflow.ml.finetune.run import compare, draw, train_transformer
+from bugflow.ml.finetune.run import compare, draw, refuse_unfaithful, train_transformer
 from bugflow.ml.train.dataset import read_dataset, split_by_time
 
 
@@ -66,6 +67,39 @@ def test_parity_is_counted_in_labels_and_probabilities() -> None:
     assert (parity["n"], parity["label_agreement"]) == (2, 0.5)
     assert parity["mean_difference"] == pytest.approx((0.982 - 0.018) / 2, abs=1e-3)
     assert parity["largest_difference"] == pytest.approx(0.964, abs=1e-3)
+
+
+def test_an_export_that_says_something_else_is_refused() -> None:
+    refuse_unfaithful({"n": 200, "label_agreement": 0.9, "mean_difference": 0.05})
+    with pytest.raises(UnfaithfulExport, match=r"the same label in 89\.0%"):
+        refuse_unfaithful({"n": 200, "label_agreement": 0.89, "mean_difference": 0.0})
+    with pytest.raises(UnfaithfulExport, match=r"0\.051 apart"):
+        refuse_unfaithful({"n": 200, "label_agreement": 1.0, "mean_difference": 0.051})
+
+
+def test_training_ends_early_and_keeps_the_best_weights(base: Path, tmp_path: Path) -> None:
+    recipe = replace(toy_recipe(base), patience=1, learning_rate=0.3, n_epochs=50)  # far too fast: it gets worse
+    words = ["server query", "button layout"] * 40
+    samples = Samples(words, np.arange(80) % 2, np.ones(80))
+    told: list[str] = []
+    facts = fit(samples, samples, recipe, labels=["a", "b"], work=tmp_path, progress=told.append).facts
+    assert facts["best_step"] < facts["n_steps"] < 150
+    assert facts["best_loss"] == pytest.approx(
+        min(float(line.split()[5]) for line in told if ": loss " in line), abs=1e-4
+    )
+
+
+def test_two_runs_of_the_same_model_do_not_meet(base: Path, tracker: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+
+    def begin_another(line: str) -> None:
+        said.append(line)
+        if ": loss " in line:
+            train_transformer([tracker], toy_recipe(base), out=tmp_path / "owner-1")
+
+    with pytest.raises(InUse, match="another run is making it"):
+        train_transformer([tracker], toy_recipe(base), out=tmp_path / "owner-1", progress=begin_another)
+    assert ": loss " in said[-1]
 
 
 def test_class_weights_are_those_of_the_requirements() -> None:

@@ -147,12 +147,7 @@ def _export(trained: Trained, data: Dataset, *, compared: Index, out: Path) -> t
     cut = [text[: CHARACTERS_PER_TOKEN * max_tokens].encode("utf-8", "replace").decode() for text in texts]
     exported = to_onnx(Logits(load_trained(trained.folder)), trained.tokenizer, samples=cut)
     parity = compare(exported)
-    if parity["label_agreement"] < LEAST_AGREEMENT or parity["mean_difference"] > MOST_DIFFERENCE:
-        reason = (
-            f"the same label in {parity['label_agreement']:.1%} of {n} reports, probabilities "
-            f"{parity['mean_difference']:.3f} apart; needed {LEAST_AGREEMENT:.0%} and {MOST_DIFFERENCE}."
-        )
-        raise UnfaithfulExport(reason=reason)
+    refuse_unfaithful(parity)
     session = make_session(exported.content, path=out)
     return TransformerModel(data.labels, max_tokens, exported.content, trained.tokenizer, session), parity
 
@@ -167,6 +162,21 @@ def compare(exported: Exported) -> dict[str, Any]:
         "mean_difference": round(float(difference.mean()), 5),
         "largest_difference": round(float(difference.max()), 5),
     }
+
+
+def refuse_unfaithful(parity: dict[str, Any]) -> None:
+    """Let pass an export that says nearly the same as its source.
+
+    Raises:
+        UnfaithfulExport: It does not.
+    """
+    agreement, difference = parity["label_agreement"], parity["mean_difference"]
+    if agreement < LEAST_AGREEMENT or difference > MOST_DIFFERENCE:
+        reason = (
+            f"the same label in {agreement:.1%} of {parity['n']} reports, probabilities {difference:.3f} apart; "
+            f"needed {LEAST_AGREEMENT:.0%} and {MOST_DIFFERENCE}."
+        )
+        raise UnfaithfulExport(reason=reason)
 
 
 def _report(

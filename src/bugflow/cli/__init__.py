@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "predict": "bugflow.cli.predict:predict",
     "explain": "bugflow.cli.explain:explain",
     "train": "bugflow.cli.train:train",
+    "bench": "bugflow.cli.bench:bench",
     "models": "bugflow.cli.models:app",
     "data": "bugflow.cli.data:app",
     "audit": "bugflow.cli.audit:app",

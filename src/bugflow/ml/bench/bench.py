@@ -1,0 +1,35 @@
+"""What every track is given: where the reports lie, how many to take, where vectors are kept, whom to tell."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bugflow.ml.bench.embeddings import default_cache
+from bugflow.ml.bench.trackers import sampled
+from bugflow.ml.encoder import Encoder, load_encoder
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """One run.
+
+    Attributes:
+        trackers: Parquet files of reports, one a tracker; empty for tracks that need none.
+        limit: At most so many reports, for a trial; None for all.
+        cache: Holds a folder of vectors for each encoder.
+        tell: Is told each step.
+        encoder: Gives the sentence encoder; the shipped one unless a test has another.
+        n_runs: Calls that the latency of one thing is read from.
+    """
+
+    trackers: Sequence[Path]
+    limit: int | None = None
+    cache: Path = field(default_factory=default_cache)
+    tell: Callable[[str], None] = lambda _: None
+    encoder: Callable[[], Encoder] = load_encoder
+    n_runs: int = 200
+
+    def trackers_for(self, limit: int | None) -> AbstractContextManager[list[Path]]:
+        """The files, or smaller ones for as long as the context is open."""
+        return sampled(self.trackers, limit=limit)

@@ -1,0 +1,180 @@
+"""Track `latency`: how long one assessment takes, beside the requirements document's design in PyTorch."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+from tokenizers import Tokenizer
+
+from bugflow.domain.predictions import BugText
+from bugflow.ml.bench.bench import Bench
+from bugflow.ml.bench.tables import Table
+from bugflow.ml.duplicates import EmptyIndex
+from bugflow.ml.encoder import SHIPPED_ENCODER, TOKENIZER
+from bugflow.ml.folder import MANIFEST
+from bugflow.ml.predictor import load_predictor
+
+LENGTHS = (16, 64, 128, 256)  # tokens of MiniLM's vocabulary, with its two marks
+N_WARM = 5  # first calls fill caches
+BATCH_TOKENS = 64
+BATCH = 32  # of the document's design; BugFlow has no batches to choose
+TITLE_WORDS = 8
+
+_WORDS = """
+app button click error page server login screen user file open close save load menu window list data image text
+network memory time color sound test phone network query table index cache update install start stop crash slow
+blank wrong missing broken empty double field search filter sort print export import mail link icon scroll touch
+""".split()  # noqa: SIM905 - a list of sixty lines reads worse
+
+_COLUMNS = {
+    "n_tokens": "tokens",
+    "name": "",
+    "p50_ms": "p50 ms",
+    "p95_ms": "p95 ms",
+    "ratio": "times as long as BugFlow (p50)",
+}
+_NO_INDEX = "Earlier reports are not searched here: there is no index of duplicates. Its encoder is timed alone."
+_NO_TORCH = (
+    "The document's design was left out: torch and transformers are not installed (pip install 'bugflow[train]')."
+)
+
+TOGETHER = "**BugFlow**: assessment + encoder"
+
+
+class Design(Protocol):
+    """What the document's design is timed by; see `document.Document`."""
+
+    def assess(self, n_tokens: int, *, n_texts: int = 1) -> None: ...
+
+
+def measure_latency(bench: Bench) -> list[Table]:
+    """One assessment at each length, batches, the start of a process; on one thread."""
+    with threadpool_limits(limits=1):
+        design = find_design()
+        notes = [
+            f"p50 and p95 of {bench.n_runs} calls with a different text each, on one thread.",
+            "The document's design: DistilBERT for severity, another for team, MiniLM for duplicates, in PyTorch with "
+            "random weights of their sizes; without the time to split texts into tokens.",
+            f"BugFlow's encoder reads the first {_encoder_tokens()} tokens of a text, the design all of them.",
+            _NO_INDEX if isinstance(load_predictor().duplicates, EmptyIndex) else "",
+            "" if design else _NO_TORCH,
+        ]
+        return [
+            _measure_one(bench, design, notes=[note for note in notes if note]),
+            _measure_batches(bench, design),
+            _measure_start(),
+        ]
+
+
+def find_design() -> Design | None:
+    """The document's design, where torch and transformers are installed."""
+    try:
+        from bugflow.ml.bench.document import Document  # noqa: PLC0415 - torch is an extra
+    except ModuleNotFoundError:
+        return None
+    return Document()
+
+
+def make_texts(n: int, *, n_tokens: int, seed: int = 0) -> list[BugText]:
+    """Made-up reports of exactly so many tokens, all different."""
+    tokenizer = Tokenizer.from_file(str(SHIPPED_ENCODER / TOKENIZER))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    whole = [word for word in _WORDS if len(tokenizer.encode(word, add_special_tokens=False).ids) == 1]
+    rng = np.random.default_rng([seed, n_tokens])
+    texts = []
+    for _ in range(n):
+        words = [str(word) for word in rng.choice(whole, n_tokens - 2)]
+        texts.append(BugText(" ".join(words[:TITLE_WORDS]), " ".join(words[TITLE_WORDS:]), None))
+    return texts
+
+
+def time_calls(calls: Sequence[Callable[[], object]]) -> dict[str, float]:
+    """Median and 95th percentile, in milliseconds, of these calls but for the first `N_WARM`."""
+    took = []
+    for call in calls:
+        started = time.perf_counter()
+        call()
+        took.append(1_000 * (time.perf_counter() - started))
+    p50, p95 = np.percentile(took[N_WARM:], [50, 95])
+    return {"p50_ms": round(float(p50), 3), "p95_ms": round(float(p95), 3)}
+
+
+def _encoder_tokens() -> int:
+    return int(json.loads((SHIPPED_ENCODER / MANIFEST).read_bytes())["max_tokens"])
+
+
+def _measure_one(bench: Bench, design: Design | None, *, notes: Sequence[str]) -> Table:
+    predictor, encoder = load_predictor(), bench.encoder()
+    rows: list[dict[str, Any]] = []
+    for n_tokens in LENGTHS:
+        bench.tell(f"latency at {n_tokens} tokens")
+        texts = make_texts(bench.n_runs + N_WARM, n_tokens=n_tokens)
+        prose = [f"{text.title}\n{text.description}" for text in texts]
+        took = {
+            "assessment (severity + team)": time_calls([partial(predictor.assess, [text]) for text in texts]),
+            "encoder alone": time_calls([partial(encoder.encode, [text]) for text in prose]),
+        }
+        # Sums of percentiles: the median's is close, the 95th's is an upper bound.
+        took[TOGETHER] = {key: round(sum(times[key] for times in took.values()), 3) for key in ("p50_ms", "p95_ms")}
+        if design is not None:
+            took["the document's design"] = time_calls([partial(design.assess, n_tokens)] * len(texts))
+        ours = took[TOGETHER]["p50_ms"]
+        rows += [
+            {"n_tokens": n_tokens, "name": name, **times, "ratio": round(times["p50_ms"] / ours, 2)}
+            for name, times in took.items()
+        ]
+    return Table("latency: one report", "none; texts made up here", _COLUMNS, rows, notes)
+
+
+def _measure_batches(bench: Bench, design: Design | None) -> Table:
+    n = max(bench.n_runs, BATCH)
+    texts = make_texts(n, n_tokens=BATCH_TOKENS, seed=1)
+    prose = [f"{text.title}\n{text.description}" for text in texts]
+    predictor, encoder = load_predictor(), bench.encoder()
+    ways: dict[str, tuple[int, Callable[[], object]]] = {
+        "assessment (severity + team)": (n, lambda: predictor.assess(texts)),
+        "encoder alone": (n, lambda: encoder.encode(prose)),
+    }
+    if design is not None:
+        ways["the document's design"] = (BATCH, lambda: design.assess(BATCH_TOKENS, n_texts=BATCH))
+    rows = []
+    for name, (size, act) in ways.items():
+        bench.tell(f"throughput: {name}")
+        started = time.perf_counter()
+        act()
+        rows.append({"name": name, "n": size, "per_second": round(size / (time.perf_counter() - started), 1)})
+    columns = {"name": "", "n": "reports at once", "per_second": "reports a second"}
+    return Table("latency: batches, one thread", f"none; made-up texts of {BATCH_TOKENS} tokens", columns, rows)
+
+
+def _measure_start() -> Table:
+    one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    rows = []
+    for name, option in (("predictor", []), ("predictor and encoder", ["--encoder"])):
+        started = time.perf_counter()
+        done = subprocess.run(  # noqa: S603 - our own module
+            [sys.executable, "-m", "bugflow.ml.bench.ready", *option],
+            env=os.environ | one_thread,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        whole = round(time.perf_counter() - started, 3)
+        rows.append({"name": name, **json.loads(done.stdout), "whole_seconds": whole})
+    columns = {
+        "name": "",
+        "import_seconds": "import s",
+        "load_seconds": "load s",
+        "first_seconds": "first answer s",
+        "whole_seconds": "whole process s",
+        "memory_mb": "largest memory MB",
+    }
+    return Table("latency: start of a process", "none", columns, rows)

@@ -88,6 +88,7 @@ class FakeAssessor:
         self, text: BugText, task: Task, *, label: str | None = None, teams: Sequence[str] | None = None
     ) -> Explanation:
         labels = tuple(Severity) if task is Task.SEVERITY else tuple(DEFAULT_TEAMS if teams is None else teams)
+        self.asked.append((text, labels))
         chosen = label or (self.severity if task is Task.SEVERITY else self.team)
         if chosen not in labels:
             raise UnknownLabel(field=task.value, label=chosen, labels=", ".join(labels))

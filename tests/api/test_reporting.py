@@ -154,6 +154,15 @@ def test_an_explanation_adds_up(house: House) -> None:
     assert ann.get("/api/v1/bugs/99/explanation").status_code == 404
 
 
+def test_a_bug_is_explained_from_what_it_was_predicted_from(house: House) -> None:
+    ann = house.person("ann")
+    bug_id = ann.report("It crashes\nand burns", project="Core")["id"]
+    predicted_from = house.assessor.asked[-1][0]
+    ann.get(f"/api/v1/bugs/{bug_id}/explanation")
+    assert {text for text, _ in house.assessor.asked[-2:]} == {predicted_from}
+    assert predicted_from.project == "Core"
+
+
 def test_a_prediction_saves_nothing(house: House) -> None:
     house.person("ann").post("/predict", json={"description": "It crashes"})
     assert (n_rows(house, Bug), n_rows(house, PredictionRow)) == (0, 0)

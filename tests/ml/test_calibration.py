@@ -32,9 +32,9 @@ def test_a_temperature_is_found_again() -> None:
     rng = np.random.default_rng(0)
     true_logits = rng.normal(size=(20_000, 3)) * 2
     truth = np.asarray([rng.choice(3, p=p) for p in softmax(true_logits, axis=1)])
-    temperature, bias = fit_probabilities(true_logits * 3, truth, np.ones(len(truth)))
-    assert temperature == pytest.approx(3, rel=0.1)
-    assert bias == pytest.approx((0, 0, 0), abs=0.1)
+    calibration = fit_probabilities(true_logits * 3, truth, np.ones(len(truth)))
+    assert calibration.temperature == pytest.approx(3, rel=0.1)
+    assert calibration.bias == pytest.approx((0, 0, 0), abs=0.1)
 
 
 def test_a_bar_keeps_its_promise_on_fresh_reports() -> None:

@@ -14,13 +14,14 @@ from bugflow.ml.predictor import load_predictor
 def explain(
     title: Annotated[str, typer.Argument(help="Title of the report.")],
     description: Annotated[str, typer.Option(help="Its description.")] = "",
+    project: Annotated[str | None, typer.Option(help="Its project.")] = None,
     task: Annotated[Task, typer.Option(help="What to explain.")] = Task.SEVERITY,
     label: Annotated[str | None, typer.Option(help="Another label than the one predicted.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many cues to show.")] = 15,
     folder: Annotated[Path | None, typer.Option(help="Folder of models; by default the shipped ones.")] = None,
 ) -> None:
     """Show what speaks for and against a label; the parts add up to its score."""
-    explanation = load_predictor(folder).explain(BugText(title, description), task, label=label)
+    explanation = load_predictor(folder).explain(BugText(title, description, project), task, label=label)
     table = Table("cue", "adds to the score", title=f"{task.value}: {explanation.label}")
     shown, rest = explanation.contributions[:top], explanation.contributions[top:]
     for contribution in shown:

@@ -167,17 +167,23 @@ def _decode_calibration(path: Path, stored: dict[str, Any], *, k: int) -> Calibr
         float(promise): Bar(tuple(map(float, bar["thresholds"])), float(bar["coverage"]), float(bar["precision"]))
         for promise, bar in stored["bars"].items()
     }
-    costs = tuple(tuple(map(float, row)) for row in stored["costs"])
-    calibration = Calibration(float(stored["temperature"]), tuple(map(float, stored["bias"])), costs, bars)
-    widths = {len(calibration.bias), len(costs), *map(len, costs), *(len(bar.thresholds) for bar in bars.values())}
-    if widths != {k} or not 0 < calibration.temperature < np.inf or not np.isfinite([calibration.bias, *costs]).all():
+    calibration = Calibration(
+        float(stored["temperature"]),
+        tuple(map(float, stored["bias"])),
+        tuple(tuple(map(float, row)) for row in stored["costs"]),
+        bars,
+        {str(project): tuple(map(float, row)) for project, row in stored["shares"].items()},
+        _decode_calibration(path, stored["strangers"], k=k) if stored["strangers"] else None,
+    )
+    rows = [calibration.bias, *calibration.costs, *calibration.shares.values()]
+    widths = {len(calibration.costs), *map(len, rows), *(len(bar.thresholds) for bar in bars.values())}
+    if widths != {k} or not 0 < calibration.temperature < np.inf or not np.isfinite(rows).all():
         raise _refused(path, "the calibration does not fit the labels.")
     return calibration
 
 
-def _encode(artifact: Artifact) -> dict[str, bytes]:
-    calibration = artifact.calibration
-    stored = {
+def _encode_calibration(calibration: Calibration) -> dict[str, Any]:
+    return {
         "temperature": calibration.temperature,
         "bias": calibration.bias,
         "costs": calibration.costs,
@@ -185,12 +191,17 @@ def _encode(artifact: Artifact) -> dict[str, bytes]:
             f"{promise:.2f}": {"thresholds": bar.thresholds, "coverage": bar.coverage, "precision": bar.precision}
             for promise, bar in calibration.bars.items()
         },
+        "shares": calibration.shares,
+        "strangers": _encode_calibration(calibration.strangers) if calibration.strangers else None,
     }
+
+
+def _encode(artifact: Artifact) -> dict[str, bytes]:
     model = artifact.model
     own = encode_network(model) if isinstance(model, TransformerModel) else {WEIGHTS: save(_tensors(model))}
     return own | {
         LABELS: to_json(artifact.model.labels),
-        CALIBRATION: to_json(stored),
+        CALIBRATION: to_json(_encode_calibration(artifact.calibration)),
         RECIPE: to_json(artifact.recipe),
         REPORT: to_json(artifact.report),
         CARD: artifact.card.encode("utf-8"),

@@ -26,6 +26,8 @@ LIMITS = """\
   public data carry different severities (Tian et al. 2016).
 * On a tracker it never saw it is much weaker than on later reports of known ones. Promises were calibrated on known
   trackers and are not kept on unseen ones: let it suggest until corrections of your own are in.
+* What a project's reports are like is known by its name. A project of yours that is named like one of a tracker above
+  (Android, iOS, Hive) is taken for it until it has corrections of its own.
 * Words of a product stand for its team. A report about another product with the same words goes to the wrong team.
 """
 
@@ -49,7 +51,7 @@ class Method:
 
 LINEAR = Method(
     made="hashed TF-IDF of words and neighbouring pairs (title, description and code apart), some signals, multinomial "
-    "logistic regression, calibrated",
+    "logistic regression, calibrated with a share for each project that is known",
     later="calibrate a model that did not see them and then train as well",
     saved="The saved model was made the same way from all reports; nothing later is known of it",
     reads="Text beyond the first 600 words of a description and 200 of its code is not read.",
@@ -71,7 +73,7 @@ def write_card(name: str, report: Mapping[str, Any], recipe: Mapping[str, Any], 
         f"{recipe['calibration_share']:.0%} before {method.later}; "
         "undated trackers only train. Duplicates stay on one side. Rows with weak labels count by their weight in the "
         f"recipe. {method.saved}.",
-        "## Newest reports of known trackers\n" + _table({"this recipe": by_time["model"], **by_time["peers"]}),
+        "## Newest reports of known trackers\n" + _table(_rows(by_time)),
         "Of this recipe, label by label:\n\n" + _classes(by_time["model"]),
         "What a promise is worth there:\n\n" + _promises(by_time["model"]),
     ]
@@ -85,6 +87,14 @@ def write_card(name: str, report: Mapping[str, Any], recipe: Mapping[str, Any], 
         sections.append("What a promise of 90% is worth there:\n\n" + _unseen_promises(report["by_source"]))
     sections.append(f"## Limits and known failures\n{LIMITS}* {method.reads}\n")
     return "\n\n".join(section.rstrip() for section in sections) + "\n"
+
+
+def _rows(by_time: Mapping[str, Any]) -> dict[str, Any]:
+    rows: dict[str, Any] = {"this recipe": by_time["model"]}
+    if "model_without_projects" in by_time:
+        rows["this recipe, projects not named"] = by_time["model_without_projects"]
+    rows |= by_time["peers"]
+    return rows
 
 
 COLUMNS = {

@@ -1,6 +1,7 @@
 """Why a label was predicted, exactly: the contributions add up to the score."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -54,6 +55,19 @@ def explain_label(
         contributions=sorted(found, key=lambda contribution: -abs(contribution.weight)),
         counterfactual=_counterfactual(features, names, model=model, calibration=calibration, active=active),
         notes=tuple(notes),
+    )
+
+
+def name_project(explanation: Explanation, calibration: Calibration, project: str, *, place: int) -> Explanation:
+    """The same with the project's share for the label at `place` as one more cue, in logits as the others."""
+    share = calibration.shares.get(project)
+    if share is None:
+        return explanation
+    cue = Contribution(f"project: {project}", calibration.temperature * share[place])
+    return replace(
+        explanation,
+        score=explanation.score + cue.weight,
+        contributions=sorted([*explanation.contributions, cue], key=lambda contribution: -abs(contribution.weight)),
     )
 
 

@@ -64,6 +64,7 @@ class Features:
             a report, without repetition.
         counts: float32 [entries]; 1 + ln(number of occurrences).
         signals: float32 [n, len(SIGNALS)].
+        projects: [n]; lower-case names, empty where a report names none. No model reads them; calibration does.
         texts: [n]; what networks read: title and description without noise.
         vectors: float32 [n, d]; what a sentence encoder made of the texts. d is 0 where none was asked.
     """
@@ -72,6 +73,7 @@ class Features:
     keys: NDArray[np.uint32]
     counts: NDArray[np.float32]
     signals: NDArray[np.float32]
+    projects: Sequence[str]
     texts: Sequence[str]
     vectors: NDArray[np.float32]
 
@@ -85,9 +87,9 @@ class Features:
         lengths = np.diff(self.offsets)[index]
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         entries = np.arange(offsets[-1]) + np.repeat(self.offsets[index] - offsets[:-1], lengths)
-        texts = [self.texts[row] for row in index]
+        projects, texts = [self.projects[row] for row in index], [self.texts[row] for row in index]
         counts, signals, vectors = self.counts[entries], self.signals[index], self.vectors[index]
-        return Features(offsets, self.keys[entries], counts, signals, texts, vectors)
+        return Features(offsets, self.keys[entries], counts, signals, projects, texts, vectors)
 
     @staticmethod
     def stack(parts: "Sequence[Features]") -> "Features":
@@ -99,6 +101,7 @@ class Features:
             np.concatenate([part.keys for part in parts]),
             np.concatenate([part.counts for part in parts]),
             np.concatenate([part.signals for part in parts]),
+            [project for part in parts for project in part.projects],
             [text for part in parts for text in part.texts],
             np.concatenate([part.vectors for part in parts]),
         )
@@ -117,7 +120,7 @@ def extract(texts: Sequence[CleanText], *, encoder: Encoder | None = None) -> Fe
     signals = np.asarray([_signals(text) for text in texts], np.float32).reshape(len(texts), len(SIGNALS))
     prose = [f"{text.title}\n{text.description}" for text in texts]
     vectors = encoder.encode(prose) if encoder else np.zeros((len(texts), 0), np.float32)
-    return Features(offsets, keys, counts, signals, prose, vectors)
+    return Features(offsets, keys, counts, signals, [text.project for text in texts], prose, vectors)
 
 
 def name_cues(text: CleanText) -> dict[int, str]:

@@ -20,7 +20,7 @@ from bugflow.errors import ArtifactCorrupt, BugFlowError, UnknownLabel
 from bugflow.ml.artifact import Artifact, load_artifact
 from bugflow.ml.calibration import DEFAULT_PROMISE, decide
 from bugflow.ml.duplicates import DuplicateIndex, EmptyIndex
-from bugflow.ml.explain import explain_label
+from bugflow.ml.explain import explain_label, name_project
 from bugflow.ml.features import Features, extract
 from bugflow.ml.rules import explain_by_rules, predict_by_rules
 from bugflow.ml.text import clean
@@ -128,19 +128,21 @@ class Predictor:
         cleaned = clean(text)
         features = extract([cleaned])
         if label is None:
-            probabilities = artifact.calibration.probabilities(artifact.model.score(features), active=active)
-            label = artifact.model.labels[int(artifact.calibration.choose(probabilities)[0])]
+            _, chosen = artifact.calibration.answer(artifact.model.score(features), features.projects, active=active)
+            label = artifact.model.labels[int(chosen[0])]
         elif label not in artifact.model.labels:
             raise UnknownLabel(field=task.value, label=label, labels=", ".join(artifact.model.labels))
-        return explain_label(
+        explanation = explain_label(
             cleaned,
             features,
             task=task,
             model=artifact.model,
-            calibration=artifact.calibration,
+            calibration=artifact.calibration.of(cleaned.project),
             label=label,
             active=active,
         )
+        place = artifact.model.labels.index(label)
+        return name_project(explanation, artifact.calibration, cleaned.project, place=place)
 
     def _predict(
         self,
@@ -185,11 +187,11 @@ def answer_all(
 ) -> list[Answer]:
     """One answer a report, in order; `active` are the positions of the labels in use, None for all."""
     labels, calibration = artifact.model.labels, artifact.calibration
-    probabilities = calibration.probabilities(artifact.model.score(features), active=active)
-    bar = calibration.bar(promise)
+    probabilities, chosen = calibration.answer(artifact.model.score(features), features.projects, active=active)
+    bars = {project: calibration.of(project).bar(promise) for project in set(features.projects)}
     return [
-        Answer(labels[place], dict(zip(labels, row.tolist(), strict=True)), decide(row, place, bar))
-        for row, place in zip(probabilities, calibration.choose(probabilities).tolist(), strict=True)
+        Answer(labels[place], dict(zip(labels, row.tolist(), strict=True)), decide(row, place, bars[project]))
+        for row, place, project in zip(probabilities, chosen.tolist(), features.projects, strict=True)
     ]
 
 

@@ -67,6 +67,7 @@ class CleanText:
         n_frames: Number of stack frames.
         has_steps: Whether it says how to reproduce the bug.
         truncated: Whether a part beyond the limits was left out.
+        project: Lower-case, one line; empty if the report names none.
     """
 
     title: str
@@ -79,6 +80,7 @@ class CleanText:
     n_frames: int = 0
     has_steps: bool = False
     truncated: bool = False
+    project: str = ""
 
     @property
     def long_enough(self) -> bool:
@@ -106,6 +108,7 @@ def clean(text: BugText) -> CleanText:
         n_frames=sum(1 for line in code.split("\n") if _FRAME.match(line.lstrip())),
         has_steps=any(hint in lowered for hint in _STEPS_HINTS) and _STEPS.search(lowered) is not None,
         truncated=title_cut or description_cut,
+        project=" ".join(_normalise(text.project or "", limit=MAX_TITLE_CHARACTERS)[0].lower().split()),
     )
 
 

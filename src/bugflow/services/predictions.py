@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from bugflow.db.tables import Bug, PredictionRow
 from bugflow.domain.bugs import title_of
@@ -51,10 +51,10 @@ def explain_bug(session: Session, predictor: Assessor, bug_id: int, *, teams: Se
     Raises:
         NotFound: There is no such bug.
     """
-    bug = session.get(Bug, bug_id)
+    bug = session.get(Bug, bug_id, options=[joinedload(Bug.project)])
     if bug is None:
         raise NotFound(what="bug", key=bug_id)
-    text = BugText(bug.title, bug.description)
+    text = BugText(bug.title, bug.description, bug.project.name)
     session.rollback()  # explaining takes longer than reading: let the connection go
     return [explained(predictor, text, task, teams=teams) for task in Task]
 

@@ -1,1 +1,1 @@
-"""Fine-tune networks; the only folder that imports torch (extra `train`)."""
+"""Fine-tune networks in torch (extra `train`)."""

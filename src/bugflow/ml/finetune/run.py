@@ -80,7 +80,9 @@ def train_transformer(
         progress(f"int8 and fp32 agree on {parity['label_agreement']:.1%} of {parity['n']} reports")
         known = Known(model, _samples(data, np.concatenate([later, test])).texts)
         logits = known.score(data.features.rows(later))
-        calibration = calibrate(logits, data.truth[later], data.weights[later], labels=data.labels)
+        calibration = calibrate(
+            logits, data.truth[later], data.weights[later], labels=data.labels, projects=data.projects(later)
+        )
         report = _report(Calibrated(known, calibration), data, drawn=drawn, train=train, later=later, test=test)
         report |= {"task": recipe.rows.task, "parity": parity, "training": trained.facts}
         progress(f"newest reports: macro-F1 {report['by_time']['model']['macro_f1']:.3f}")

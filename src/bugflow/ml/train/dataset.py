@@ -50,6 +50,10 @@ class Dataset:
     by_keywords: Index
     facts: dict[str, Any]
 
+    def projects(self, rows: Index) -> list[str]:
+        """Project of each of these rows, empty where there is none."""
+        return [self.features.projects[row] for row in rows]
+
 
 def read_dataset(paths: Sequence[Path], recipe: Recipe, *, progress: Callable[[str], None]) -> Dataset:
     """Read, filter and label the reports of some files or folders of files.

@@ -1,6 +1,6 @@
 """What a recipe is worth: on later months and on unseen trackers, beside simple peers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -49,6 +49,7 @@ def evaluate_by_time(data: Dataset, recipe: Recipe, *, train: Index, later: Inde
         "n_test": len(counted),
         "regularisation": fitted.regularisation,
         "model": score(fitted, data, counted),
+        "model_without_projects": score(fitted, data, counted, knows_projects=False),
         "model_all_test_rows": score(fitted, data, test),
         "peers": score_peers(data, train=train, later=later, test=counted),
     }
@@ -81,32 +82,43 @@ def evaluate_by_source(data: Dataset, recipe: Recipe, *, progress: Callable[[str
         fitted = fit(data, recipe, train=train, later=rest[newest])
         result[source] = {
             "model": score(fitted, data, test),
-            "peers": {"majority": _score_majority(data, rest, test), **_score_keywords(data, test)},
+            "peers": score_peers(data, train=train, later=rest[newest], test=test),
         }
         progress(f"without {source}: macro-F1 {result[source]['model']['macro_f1']:.3f}")
     return result
 
 
-def score(fitted: Calibrated, data: Dataset, rows: Index) -> Scores:
+def score(fitted: Calibrated, data: Dataset, rows: Index, *, knows_projects: bool = True) -> Scores:
     """All scores of a fitted model on some rows, with what its promises turn out to be worth there."""
-    probabilities = fitted.calibration.probabilities(fitted.model.score(data.features.rows(rows)))
-    answers, truth = fitted.calibration.choose(probabilities), data.truth[rows]
+    projects = data.projects(rows) if knows_projects else [""] * len(rows)
+    probabilities, answers = fitted.calibration.answer(fitted.model.score(data.features.rows(rows)), projects)
+    truth = data.truth[rows]
     confidence = probabilities[np.arange(len(rows)), answers]
     scores = _summarise(data, truth, answers)
     scores["calibration_error"] = round(calibration_error(confidence, answers == truth), 4)
     top_three = np.argsort(-probabilities, axis=1, kind="stable")[:, :3]
     scores["top_three_accuracy"] = round(float((top_three == truth[:, None]).any(axis=1).mean()), 4)
     scores["promises"] = {
-        f"{promise:.2f}": _promise(fitted.calibration, promise, confidence, answers, truth)
+        f"{promise:.2f}": _promise(
+            fitted.calibration, promise, projects=projects, confidence=confidence, answers=answers, truth=truth
+        )
         for promise in SHOWN_PROMISES
     }
     return scores
 
 
 def _promise(
-    calibration: Calibration, promise: float, confidence: NDArray[np.float64], answers: Index, truth: Index
+    calibration: Calibration,
+    promise: float,
+    *,
+    projects: Sequence[str],
+    confidence: NDArray[np.float64],
+    answers: Index,
+    truth: Index,
 ) -> Scores:
-    acted = confidence >= np.asarray(calibration.bar(promise).thresholds)[answers]
+    bars = {project: calibration.of(project).bar(promise) for project in set(projects)}
+    least = [bars[project].thresholds[answer] for project, answer in zip(projects, answers.tolist(), strict=True)]
+    acted = confidence >= np.asarray(least)
     right = float((answers == truth)[acted].mean()) if acted.any() else None
     return {"coverage": round(float(acted.mean()), 4), "precision": None if right is None else round(right, 4)}
 

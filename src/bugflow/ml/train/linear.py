@@ -1,8 +1,8 @@
 """Fit the linear model: vocabulary, logistic regression, calibration."""
 
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +48,9 @@ def fit(data: Dataset, recipe: Recipe, *, train: Index, later: Index) -> Fitted:
         logits = model.score(data.features.rows(later))
         tried.append((_log_loss(logits, data, later), strength, logits))
     _, strength, logits = min(tried, key=lambda entry: entry[:2])
-    calibration = calibrate(logits, data.truth[later], data.weights[later], labels=data.labels)
+    calibration = calibrate(
+        logits, data.truth[later], data.weights[later], labels=data.labels, projects=data.projects(later)
+    )
     rows = np.sort(np.concatenate([train, later]))
     return Fitted(fit_model(data, recipe, rows=rows, regularisation=strength), calibration, strength)
 
@@ -63,7 +65,10 @@ def _cross_fit(data: Dataset, recipe: Recipe, *, rows: Index) -> Fitted:
         tried.append((_log_loss(logits, data, rows), strength, logits))
     _, strength, logits = min(tried, key=lambda entry: entry[:2])
     model = fit_model(data, recipe, rows=rows, regularisation=strength)
-    return Fitted(model, calibrate(logits, data.truth[rows], data.weights[rows], labels=data.labels), strength)
+    calibration = calibrate(
+        logits, data.truth[rows], data.weights[rows], labels=data.labels, projects=data.projects(rows)
+    )
+    return Fitted(model, calibration, strength)
 
 
 def fit_model(data: Dataset, recipe: Recipe, *, rows: Index, regularisation: float) -> LinearModel:
@@ -94,16 +99,27 @@ def choose_words(features: Features, recipe: Recipe) -> Vocabulary:
 
 
 def calibrate(
-    logits: NDArray[np.float64], truth: Index, weights: NDArray[np.float64], *, labels: tuple[str, ...]
+    logits: NDArray[np.float64],
+    truth: Index,
+    weights: NDArray[np.float64],
+    *,
+    labels: tuple[str, ...],
+    projects: Sequence[str] = (),
 ) -> Calibration:
-    """Probabilities, costs and bars from predictions of rows that the model was not trained on."""
-    temperature, bias = fit_probabilities(logits, truth, weights)
-    probabilities = Calibration(temperature, bias, ()).probabilities(logits)
+    """Probabilities, costs and bars from predictions of rows that the model was not trained on.
+
+    Where projects are named, what holds for reports of unknown ones is fitted apart, as if none had been named.
+    """
     counted = thin(weights)
-    probabilities, truth = probabilities[counted], truth[counted]
-    costs = _choose_costs(probabilities, truth, labels=labels)
-    answers = Calibration(temperature, bias, costs).choose(probabilities)
-    return Calibration(temperature, bias, costs, fit_bars(probabilities, answers, truth))
+    names = projects or [""] * len(truth)
+    calibration = fit_probabilities(logits, truth, weights, names)
+    probabilities, _ = replace(calibration, costs=_costs(len(labels), ordinal=False)).answer(logits, names)
+    calibration = replace(calibration, costs=_choose_costs(probabilities[counted], truth[counted], labels=labels))
+    probabilities, chosen = calibration.answer(logits, names)
+    calibration = replace(calibration, bars=fit_bars(probabilities[counted], chosen[counted], truth[counted]))
+    if not calibration.shares:
+        return calibration
+    return replace(calibration, strangers=calibrate(logits, truth, weights, labels=labels))
 
 
 def thin(weights: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -152,8 +168,7 @@ def _strengths(recipe: Recipe) -> tuple[float, ...]:
 
 def _log_loss(logits: NDArray[np.float64], data: Dataset, rows: Index) -> float:
     """Of the calibrated probabilities, so that only the order of the answers counts, not their overconfidence."""
-    temperature, bias = fit_probabilities(logits, data.truth[rows], data.weights[rows])
-    p = Calibration(temperature, bias, ()).probabilities(logits)
+    p = fit_probabilities(logits, data.truth[rows], data.weights[rows]).probabilities(logits)
     return float(-np.average(np.log(p[np.arange(len(rows)), data.truth[rows]]), weights=data.weights[rows]))
 
 

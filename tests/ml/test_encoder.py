@@ -1,6 +1,7 @@
 """Promises of the sentence encoder that ships."""
 
 import shutil
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -77,5 +78,6 @@ def test_a_folder_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 
 def test_encoding_does_without_torch() -> None:
-    load_encoder()
-    assert "torch" not in sys.modules
+    code = "import sys; from bugflow.ml.encoder import load_encoder; load_encoder().encode(['a']); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"torch", "transformers"}.isdisjoint(done.stdout.split())

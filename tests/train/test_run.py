@@ -86,6 +86,7 @@ def test_severity_has_all_its_labels_even_if_the_data_lack_one(trackers: list[Pa
     assert scores["per_class"]["high"]["support"] == 0
     assert {"quadratic_kappa", "severe_recall", "severe_precision"} <= set(scores)
     assert "keywords" in artifact.report["by_time"]["peers"]
+    assert artifact.recipe["regularisation"] > 0.3  # what is best for 100,000 reports is too strict for 400
 
 
 def test_sixty_reports_with_two_labels_are_enough(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from bugflow.ml.classifier import LinearModel, Vocabulary
 from bugflow.ml.features import Features
 from bugflow.ml.metrics import macro_f1, quadratic_kappa
 from bugflow.ml.train.dataset import Dataset, Index
-from bugflow.ml.train.recipe import CANDIDATES, REGULARISATION, SEVERITY_ORDER, Recipe
+from bugflow.ml.train.recipe import CANDIDATES, FEWEST_SETTLED, REGULARISATION, SEVERITY_ORDER, Recipe
 
 FEWEST_TO_CALIBRATE = 500  # with fewer rows in the calibration slice, five-fold predictions of all rows are better
 N_FOLDS = 5
@@ -43,7 +43,7 @@ def fit(data: Dataset, recipe: Recipe, *, train: Index, later: Index) -> Fitted:
     if len(later) < FEWEST_TO_CALIBRATE:
         return _cross_fit(data, recipe, rows=np.sort(np.concatenate([train, later])))
     tried = []
-    for strength in _strengths(recipe):
+    for strength in _strengths(recipe, n=len(train)):
         model = fit_model(data, recipe, rows=train, regularisation=strength)
         logits = model.score(data.features.rows(later))
         tried.append((_log_loss(logits, data, later), strength, logits))
@@ -57,7 +57,7 @@ def fit(data: Dataset, recipe: Recipe, *, train: Index, later: Index) -> Fitted:
 
 def _cross_fit(data: Dataset, recipe: Recipe, *, rows: Index) -> Fitted:
     tried = []
-    for strength in _strengths(recipe):
+    for strength in _strengths(recipe, n=len(rows)):
         logits = np.zeros((len(rows), len(data.labels)))
         for inside, outside in _folds(data.truth[rows], data.clusters[rows]):
             model = fit_model(data, recipe, rows=rows[inside], regularisation=strength)
@@ -161,8 +161,8 @@ def _costs(
     return tuple(tuple(float(value) for value in row) for row in costs)
 
 
-def _strengths(recipe: Recipe) -> tuple[float, ...]:
-    fixed = recipe.regularisation or REGULARISATION.get(recipe.task)
+def _strengths(recipe: Recipe, *, n: int) -> tuple[float, ...]:
+    fixed = recipe.regularisation or (REGULARISATION.get(recipe.task) if n >= FEWEST_SETTLED else None)
     return (fixed,) if fixed else CANDIDATES
 
 

@@ -16,7 +16,8 @@ class Recipe:
         task: What is predicted, `severity`, `team`, or any other word.
         label_column: Where the labels stand.
         kind: The way of training; here always `linear`.
-        regularisation: Inverse strength C of the L2 penalty; None: chosen from `CANDIDATES` on the calibration slice.
+        regularisation: Inverse strength C of the L2 penalty; None: `REGULARISATION` or, on small data, the best
+            of `CANDIDATES` on the calibration slice.
         evidence_weights: By the value of `<label column>_strength`: what a row counts. `default` in a severity means
             that nobody chose it, so it is weak evidence of medium; measured on the calibration slice.
         min_reports: A word is kept if it occurs in this many training reports; None: by the size of the data.
@@ -51,9 +52,12 @@ class Recipe:
 
 
 REGULARISATION = {"severity": 0.3, "team": 1.0}
-"""Best of 0.05 to 3 on the calibration slice of the shipped data; others see `CANDIDATES`."""
+"""Best of 0.05 to 3 on the calibration slice of the shipped data."""
+FEWEST_SETTLED = 20_000
+"""From so many training reports on the entry above is taken for granted."""
 CANDIDATES = (0.3, 1.0, 3.0, 10.0, 30.0)
-"""Tried for a task without an entry above; small data needs less penalty a row."""
+"""Tried with fewer reports, or for a task without an entry; small data needs less penalty a row. With 1,500 reports
+of the shipped data, macro-F1 is .359 instead of .324 (severity) and .706 instead of .655 (team)."""
 
 
 def default_recipe(task: str, label_column: str, *, kind: str = "linear") -> Recipe:

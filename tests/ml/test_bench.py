@@ -22,12 +22,12 @@ from bugflow.ml.bench.keywords import BLIND, measure_keywords
 from bugflow.ml.bench.latency import LENGTHS, TOGETHER, measure_latency
 from bugflow.ml.bench.peers import XGBOOST_MISSING
 from bugflow.ml.bench.promise import measure_promise
-from bugflow.ml.bench.quality import measure_team, split_by_source
+from bugflow.ml.bench.quality import measure_team
 from bugflow.ml.bench.tables import Table
 from bugflow.ml.bench.trackers import find_trackers, hash_trackers, sampled
 from bugflow.ml.bench.tracks import MEASURES, Track, run_tracks
 from bugflow.ml.train.dataset import read_dataset, split_by_time
-from bugflow.ml.train.evaluate import evaluate_by_source, evaluate_by_time
+from bugflow.ml.train.evaluate import evaluate_by_source, evaluate_by_time, split_by_source
 from bugflow.ml.train.recipe import default_recipe
 
 

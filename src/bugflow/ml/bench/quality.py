@@ -1,6 +1,5 @@
 """Tracks `severity` and `team`: human labels, later months of known trackers and trackers never seen."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from bugflow.ml.bench.house import HOUSE, answer_fitted
 from bugflow.ml.bench.peers import Peer, make_peers
 from bugflow.ml.bench.tables import Table
 from bugflow.ml.train.dataset import Dataset, Index, read_dataset, split_by_time
-from bugflow.ml.train.evaluate import FEWEST_IN_SOURCE, MOST_TRAINING_ROWS, N_SOURCES
+from bugflow.ml.train.evaluate import FEWEST_IN_SOURCE, MOST_TRAINING_ROWS, split_by_source
 from bugflow.ml.train.linear import fit, thin
 from bugflow.ml.train.recipe import Recipe, default_recipe
 
@@ -71,23 +70,6 @@ def embed_reports(bench: Bench, data: Dataset) -> NDArray[np.float32]:
     return cache.embed(
         data.features.texts, encoder, progress=lambda done, n: bench.tell(f"embedded {done:,} of {n:,} texts")
     )
-
-
-def split_by_source(data: Dataset, recipe: Recipe) -> Iterator[tuple[str, Index, Index, Index]]:
-    """Name of a tracker left out, then training, calibration and test rows: those of `evaluate_by_source`."""
-    names, sizes = np.unique(data.sources[thin(data.weights)], return_counts=True)
-    if len(np.unique(data.sources)) < 3:
-        return
-    largest = [str(names[place]) for place in np.argsort(-sizes, kind="stable") if sizes[place] >= FEWEST_IN_SOURCE]
-    for source in largest[:N_SOURCES]:
-        test = np.flatnonzero((data.sources == source) & thin(data.weights))
-        if len(np.unique(data.truth[test])) < 2:
-            continue
-        rest = np.flatnonzero(data.sources != source)
-        newest = np.nan_to_num(data.age[rest], nan=0.0) >= 1 - recipe.calibration_share
-        older = rest[~newest]
-        train = older[np.unique(np.linspace(0, len(older) - 1, min(len(older), MOST_TRAINING_ROWS)).astype(np.int64))]
-        yield source, train, rest[newest], test
 
 
 def _by_time(

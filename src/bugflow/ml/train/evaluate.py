@@ -1,6 +1,6 @@
 """What a recipe is worth: on later months and on unseen trackers, beside simple peers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -66,11 +66,23 @@ def score_peers(data: Dataset, *, train: Index, later: Index, test: Index) -> di
 
 def evaluate_by_source(data: Dataset, recipe: Recipe, *, progress: Callable[[str], None]) -> dict[str, Scores]:
     """Scores on each of the largest trackers of a model that never saw it; empty with fewer than three trackers."""
+    result = {}
+    for source, train, later, test in split_by_source(data, recipe):
+        fitted = fit(data, recipe, train=train, later=later)
+        result[source] = {
+            "model": score(fitted, data, test),
+            "peers": score_peers(data, train=train, later=later, test=test),
+        }
+        progress(f"without {source}: macro-F1 {result[source]['model']['macro_f1']:.3f}")
+    return result
+
+
+def split_by_source(data: Dataset, recipe: Recipe) -> Iterator[tuple[str, Index, Index, Index]]:
+    """Name of a tracker left out, then training, calibration and test rows; nothing with fewer than three trackers."""
     names, sizes = np.unique(data.sources[thin(data.weights)], return_counts=True)
     if len(np.unique(data.sources)) < 3:
-        return {}
+        return
     largest = [str(names[place]) for place in np.argsort(-sizes, kind="stable") if sizes[place] >= FEWEST_IN_SOURCE]
-    result = {}
     for source in largest[:N_SOURCES]:
         test = np.flatnonzero((data.sources == source) & thin(data.weights))
         if len(np.unique(data.truth[test])) < 2:
@@ -79,13 +91,7 @@ def evaluate_by_source(data: Dataset, recipe: Recipe, *, progress: Callable[[str
         newest = np.nan_to_num(data.age[rest], nan=0.0) >= 1 - recipe.calibration_share
         older = rest[~newest]
         train = older[np.unique(np.linspace(0, len(older) - 1, min(len(older), MOST_TRAINING_ROWS)).astype(np.int64))]
-        fitted = fit(data, recipe, train=train, later=rest[newest])
-        result[source] = {
-            "model": score(fitted, data, test),
-            "peers": score_peers(data, train=train, later=rest[newest], test=test),
-        }
-        progress(f"without {source}: macro-F1 {result[source]['model']['macro_f1']:.3f}")
-    return result
+        yield source, train, rest[newest], test
 
 
 def score(fitted: Calibrated, data: Dataset, rows: Index, *, knows_projects: bool = True) -> Scores:

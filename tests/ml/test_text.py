@@ -48,9 +48,9 @@ def test_the_result_is_bounded_and_says_when_something_was_cut(piece: str, times
 )  # fmt: skip
 def test_a_megabyte_of_anything_takes_well_under_a_second(piece: str) -> None:
     text = piece * (1_000_000 // len(piece))
-    started = time.perf_counter()
+    started = time.thread_time()
     result = clean(BugText(text, text))
-    assert time.perf_counter() - started < 1.0
+    assert time.thread_time() - started < 1.0
     assert result.truncated
 
 

@@ -52,7 +52,16 @@ class Running:
     def end(self) -> int:
         """Ask it to end; how it ended."""
         self.process.terminate()
-        return self.process.wait(timeout=30)
+        return self.wait(30)
+
+    def wait(self, seconds: float) -> int:
+        """How it ended, or, if it does not in time, where each of its threads stands."""
+        try:
+            return self.process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait(timeout=30)
+            raise AssertionError(f"still there after {seconds} s\n{self.text()[-8000:]}") from None
 
 
 def answers(url: str) -> bool:
@@ -72,7 +81,8 @@ class Place:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, **LIMITS, "BUGFLOW_DATA_DIR": str(self.folder / "data"), **self.settings}
+        shows = {"PYTHONFAULTHANDLER": "1"}  # the stacks at a SIGABRT
+        return {**os.environ, **LIMITS, **shows, "BUGFLOW_DATA_DIR": str(self.folder / "data"), **self.settings}
 
     def run(self, *arguments: str, typed: str = "", **given: str) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end."""

@@ -1,8 +1,8 @@
 """Starts the UI: `python -m bugflow.ui --host H --port N --api-url URL`."""
 
 import argparse
-
-from bugflow.ui.server import end_with_stdin, serve
+import signal
+from importlib import import_module
 
 
 def main() -> None:
@@ -12,9 +12,11 @@ def main() -> None:
     parser.add_argument("--api-url", default="http://127.0.0.1:8000")
     parser.add_argument("--end-with-stdin", action="store_true")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it, while it starts too, without a traceback
+    server = import_module("bugflow.ui.server")
     if arguments.end_with_stdin:
-        end_with_stdin()
-    serve(host=arguments.host, port=arguments.port, api_url=arguments.api_url)
+        server.end_with_stdin()
+    server.serve(host=arguments.host, port=arguments.port, api_url=arguments.api_url)
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     encoder = WordEncoder()
-    return Bench(find_trackers(data), cache=tmp_path_factory.mktemp("cache"), encoder=lambda: encoder, n_runs=8)
+    return Bench(find_trackers(data), cache=tmp_path_factory.mktemp("cache"), load=lambda: encoder, n_runs=8)
 
 
 def rows_of(table: Table) -> dict[str, Any]:
@@ -205,7 +205,7 @@ def test_a_missing_package_leaves_its_peer_out_and_says_so(run: Bench, monkeypat
 
     monkeypatch.setitem(__import__("sys").modules, "xgboost", None)
     dataset = read_dataset(run.trackers[:1], default_recipe("team", "team"), progress=lambda _: None)
-    peers, notes = make_peers(dataset, None)
+    peers, notes = make_peers(dataset)
     assert "TF-IDF + XGBoost" not in peers
     assert notes == [XGBOOST_MISSING]
 

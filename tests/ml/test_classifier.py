@@ -19,7 +19,7 @@ def test_each_field_has_unit_length_times_its_scale() -> None:
     words = weighed[:, : -len(SIGNALS)]
     assert np.linalg.norm(words[0]) == pytest.approx(FIELD_SCALES[0], rel=1e-6)
     assert np.linalg.norm(words[1]) == 0
-    assert (weighed[:, -len(SIGNALS) :] == features.signals).all()
+    assert weighed[:, -len(SIGNALS) :] == pytest.approx(features.signals)
 
 
 def test_the_score_is_the_weighted_sum() -> None:

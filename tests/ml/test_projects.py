@@ -53,7 +53,7 @@ def test_the_share_of_a_project_is_learned_and_a_rare_project_gets_none() -> Non
     assert difference == pytest.approx([4 / 3, -2 / 3, -2 / 3], abs=0.3)
 
 
-def test_a_report_of_an_unknown_project_is_answered_as_if_no_project_were_known() -> None:
+def test_a_report_of_an_unknown_project_is_answered_as_if_no_project_were_known_and_never_acted_on() -> None:
     rng = np.random.default_rng(1)
     logits = rng.normal(size=(4_000, 4)) * 2
     projects = ["core"] * 2_000 + ["web"] * 2_000
@@ -61,7 +61,8 @@ def test_a_report_of_an_unknown_project_is_answered_as_if_no_project_were_known(
     truth = np.asarray([rng.choice(4, p=p) for p in softmax(logits + shift, axis=1)])
     labels, weights = tuple("abcd"), np.ones(4_000)
     named = calibrate(logits, truth, weights, labels=labels, projects=projects)
-    assert named.of("elsewhere") == named.of("") == calibrate(logits, truth, weights, labels=labels)
+    nameless = calibrate(logits, truth, weights, labels=labels)
+    assert named.of("elsewhere") == named.of("") == replace(nameless, bars={})
     _, chosen = named.answer(logits, projects)
     _, without = named.answer(logits, [""] * 4_000)
     assert (chosen == truth).mean() > (without == truth).mean() + 0.03

@@ -7,10 +7,10 @@ import typer
 
 from bugflow.cli.train import tell
 from bugflow.ml.bench.bench import Bench
-from bugflow.ml.bench.embeddings import default_cache
 from bugflow.ml.bench.tables import describe_run, introduce
 from bugflow.ml.bench.trackers import find_trackers
 from bugflow.ml.bench.tracks import NEEDS_DATA, Track, run_tracks
+from bugflow.ml.train.embeddings import default_cache
 
 
 def bench(

@@ -9,6 +9,8 @@ import typer
 
 from bugflow.cli.errors import needs_extra
 from bugflow.ml.artifact import Artifact, save_artifact
+from bugflow.ml.encoder import load_encoder
+from bugflow.ml.train.embeddings import CachedEncoder, default_cache
 from bugflow.ml.train.recipe import default_recipe
 from bugflow.ml.train.run import artifact_path, train_model
 
@@ -47,7 +49,8 @@ def train(
                     f"{option} is for fine-tuning: give --recipe {RecipeKind.TRANSFORMER} as well."
                 )
         settings = default_recipe(task, label_column, kind=recipe.value)
-        artifact = train_model(data, settings, name=path.name, progress=tell)
+        encoder = CachedEncoder(load_encoder(), default_cache(), progress=tell_embedded)
+        artifact = train_model(data, settings, name=path.name, encoder=encoder, progress=tell)
         save_artifact(artifact, path)
     else:
         artifact = fine_tune(
@@ -86,3 +89,8 @@ def fine_tune(
 def tell(line: str) -> None:
     """To where it does not mix with what is asked for."""
     typer.echo(line, err=True)
+
+
+def tell_embedded(done: int, n: int) -> None:
+    """How far the encoder is."""
+    tell(f"read {done:,} of {n:,} reports for their meaning")

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from safetensors.numpy import load, save
 
 from bugflow.errors import Ambiguous, ArtifactCorrupt, NotFound
 from bugflow.ml.calibration import Bar, Calibration
-from bugflow.ml.classifier import LinearModel, Vocabulary
+from bugflow.ml.classifier import LinearModel, Meaning, Vocabulary
+from bugflow.ml.encoder import Encoder, load_encoder
 from bugflow.ml.features import SCHEME, SIGNALS, Field
 from bugflow.ml.folder import MANIFEST, read_folder, refused_if_unreadable, to_json, write_folder
 from bugflow.ml.network import FORMAT as TRANSFORMER_FORMAT
@@ -98,7 +99,9 @@ def save_artifact(artifact: Artifact, path: Path) -> None:
             name: {"shape": list(array.shape), "dtype": str(array.dtype)}
             for name, array in sorted(_tensors(artifact.model).items())
         }
+        meaning = artifact.model.meaning
         manifest |= {"format": FORMAT, "features": SCHEME, "tensors": tensors}
+        manifest |= {"encoder": meaning.encoder.name if meaning else None, "reads_all": not artifact.model.familiar}
     write_folder(path, _encode(artifact), manifest)
 
 
@@ -122,16 +125,19 @@ def _decode(path: Path, manifest: dict[str, Any], contents: dict[str, bytes]) ->
     k = manifest["n_labels"]
     if not len(labels) == len(set(labels)) == k:
         raise _refused(path, "the labels are not those of the manifest.")
+    calibration = _decode_calibration(path, json.loads(contents[CALIBRATION]), k=k)
     model: LinearModel | TransformerModel
     if manifest["format"] == TRANSFORMER_FORMAT:
         model = decode_network(path, contents, labels=labels, max_tokens=manifest["max_tokens"])
     else:
         model = _decode_linear(path, manifest, contents, labels=labels)
+        if not manifest["reads_all"]:
+            model = replace(model, familiar=frozenset(calibration.shares))
     return Artifact(
         name=path.name,
         task=str(manifest["task"]),
         model=model,
-        calibration=_decode_calibration(path, json.loads(contents[CALIBRATION]), k=k),
+        calibration=calibration,
         recipe=json.loads(contents[RECIPE]),
         report=json.loads(contents[REPORT]),
         card=contents[CARD].decode("utf-8"),
@@ -149,8 +155,11 @@ def _decode_linear(
         raise _refused(path, "the arrays are not those of the manifest.")
     n_features, k = len(tensors["keys"]), len(labels)
     expected = {"keys": (n_features,), "idf": (n_features,), "weights": (n_features, k), "intercept": (k,)}
-    expected |= {"signals": (len(SIGNALS), k), "scales": (len(Field),)}
-    if any(tensors[name].shape != shape for name, shape in expected.items()):
+    expected |= {"signals": (len(SIGNALS), k), "scales": (len(Field) + 1,)}
+    encoder = _encoder_named(path, manifest["encoder"])
+    if encoder:
+        expected |= {"meaning": (encoder.n_dimensions, k), "meaning_intercept": (k,)}
+    if tensors.keys() != expected.keys() or any(tensors[name].shape != shape for name, shape in expected.items()):
         raise _refused(path, "labels and arrays do not fit together.")
     if (
         not all(np.isfinite(array).all() for array in tensors.values())
@@ -159,7 +168,20 @@ def _decode_linear(
         raise _refused(path, "its arrays hold values that no training gives.")
     weights = np.concatenate([tensors["weights"].astype(np.float64), tensors["signals"].astype(np.float64)])
     vocabulary = Vocabulary(tensors["keys"], tensors["idf"].astype(np.float32), tensors["scales"])
-    return LinearModel(labels, vocabulary, weights, tensors["intercept"].astype(np.float64))
+    meaning = None
+    if encoder:
+        meaning = Meaning(encoder, tensors["meaning"].astype(np.float64), tensors["meaning_intercept"])
+    return LinearModel(labels, vocabulary, weights, tensors["intercept"].astype(np.float64), meaning)
+
+
+def _encoder_named(path: Path, name: str | None) -> Encoder | None:
+    """The shipped encoder, refused if vectors of another one are asked for."""
+    if name is None:
+        return None
+    encoder = load_encoder()
+    if encoder.name != name:
+        raise _refused(path, f"it reads texts with the encoder {name}, here is {encoder.name}: train it again.")
+    return encoder
 
 
 def _decode_calibration(path: Path, stored: dict[str, Any], *, k: int) -> Calibration:
@@ -211,7 +233,10 @@ def _encode(artifact: Artifact) -> dict[str, bytes]:
 def _tensors(model: LinearModel) -> dict[str, np.ndarray[Any, Any]]:
     """As stored; training rounds to these precisions before it calibrates, so nothing is lost."""
     n_features = len(model.vocabulary.keys)
-    return {
+    read: dict[str, np.ndarray[Any, Any]] = {}
+    if model.meaning:
+        read = {"meaning": model.meaning.weights.astype(np.float32), "meaning_intercept": model.meaning.intercept}
+    return read | {
         "idf": model.vocabulary.idf.astype(np.float16),
         "intercept": model.intercept.astype(np.float64),
         "keys": model.vocabulary.keys,

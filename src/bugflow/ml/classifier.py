@@ -1,12 +1,14 @@
 """Serve a linear model from plain arrays: weigh features, score labels, take a score apart."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from bugflow.ml.features import SIGNALS, Features
+from bugflow.ml.encoder import Encoder
+from bugflow.ml.features import SIGNALS, Features, Field
 
 FIELD_SCALES = (1.0, 1.0, 0.5)  # title, description, code; measured on the slice before the test slice, see docs
 
@@ -18,12 +20,12 @@ class Vocabulary:
     Attributes:
         keys: uint32 [f], rising; see `Features.keys`.
         idf: float32 [f]; 1 + ln((1 + n) / (1 + df)) over the training reports (Salton's, smoothed).
-        scales: float32 [3]; length of title, description and code.
+        scales: float32 [4]; length of title, description and code, and what each signal is multiplied with.
     """
 
     keys: NDArray[np.uint32]
     idf: NDArray[np.float32]
-    scales: NDArray[np.float32] = field(default_factory=lambda: np.asarray(FIELD_SCALES, np.float32))
+    scales: NDArray[np.float32] = field(default_factory=lambda: np.asarray((*FIELD_SCALES, 1.0), np.float32))
 
     def weigh(self, features: Features) -> csr_matrix:
         """TF-IDF of a fixed length in each field, then the signals: float32 [n, f + s]. Unknown words are left out."""
@@ -34,11 +36,11 @@ class Vocabulary:
         column = place[known]
         value = features.counts[known] * self.idf[column]
         where = (features.keys[known] >> np.uint32(30)).astype(np.int64)
-        group = row * len(self.scales) + where
-        squares = np.bincount(group, weights=value * value, minlength=features.n * len(self.scales))
+        group = row * len(Field) + where
+        squares = np.bincount(group, weights=value * value, minlength=features.n * len(Field))
         value = value * (self.scales[where] / np.sqrt(squares[group]))
         n_known = np.bincount(row, minlength=features.n)
-        return _append_dense(value, column, n_known, dense=features.signals, n_columns=len(self.keys))
+        return _append_dense(value, column, n_known, dense=features.signals * self.scales[-1], n_columns=len(self.keys))
 
 
 def _append_dense(
@@ -60,8 +62,30 @@ def _append_dense(
 
 
 @dataclass(frozen=True, slots=True)
+class Meaning:
+    """A multinomial logistic regression over the vectors of a sentence encoder; what it says is added to the words'.
+
+    Attributes:
+        encoder: Makes the vectors.
+        weights: float64 [d, k].
+        intercept: float64 [k].
+    """
+
+    encoder: Encoder
+    weights: NDArray[np.float64]
+    intercept: NDArray[np.float64]
+
+    def score(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Logits, float64 [n, k]."""
+        return np.asarray(self.encoder.encode(texts).astype(np.float64) @ self.weights + self.intercept)
+
+
+@dataclass(frozen=True, slots=True)
 class LinearModel:
-    """A multinomial logistic regression over hashed words, pairs and signals.
+    """A multinomial logistic regression over hashed words, pairs and signals, and one over the text's meaning.
+
+    Words are dear to the tracker that they are learned from; to one that the model has never seen the meaning carries
+    over better (team, four trackers unseen: macro-F1 .38 instead of .34). It costs ten times what the words cost.
 
     Attributes:
         labels: The k labels; for severity in rising order.
@@ -69,16 +93,32 @@ class LinearModel:
         weights: float64 [f + len(SIGNALS), k]; words and pairs first, then the signals. Double precision, so that an
             explanation adds up to the score.
         intercept: float64 [k].
+        meaning: None for words alone.
+        familiar: Lower-case projects, of whose reports the words say enough: their meaning is not read.
     """
 
     labels: tuple[str, ...]
     vocabulary: Vocabulary
     weights: NDArray[np.float64]
     intercept: NDArray[np.float64]
+    meaning: Meaning | None = None
+    familiar: frozenset[str] = frozenset()
 
     def score(self, features: Features) -> NDArray[np.float64]:
         """Logits, float64 [n, k], before calibration."""
+        return self.score_words(features) + self.score_meaning(features)
+
+    def score_words(self, features: Features) -> NDArray[np.float64]:
+        """What words, pairs, signals and the intercept say: float64 [n, k]."""
         return np.asarray(self.vocabulary.weigh(features) @ self.weights + self.intercept, np.float64)
+
+    def score_meaning(self, features: Features) -> NDArray[np.float64]:
+        """What the meaning of the whole text adds: float64 [n, k], zero where it is not read."""
+        logits = np.zeros((features.n, len(self.labels)))
+        rows = [row for row, project in enumerate(features.projects) if project not in self.familiar]
+        if self.meaning and rows:
+            logits[rows] = self.meaning.score([features.texts[row] for row in rows])
+        return logits
 
     def contributions(self, features: Features, *, label: str) -> tuple[dict[int, float], dict[str, float]]:
         """What each known key and each signal of one report adds to a label's logit.

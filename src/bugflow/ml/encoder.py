@@ -1,8 +1,10 @@
 """What turns a text into one dense vector: a sentence encoder in ONNX, one thread a call, without torch."""
 
 import hashlib
+import os
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -21,6 +23,7 @@ MODEL, TOKENIZER, CARD = "model.onnx", "tokenizer.json", "card.md"
 FILES = (MODEL, TOKENIZER, CARD)
 SHIPPED_ENCODER = Path(__file__).parents[1] / "models" / "minilm-l6-v2"
 CHARACTERS_PER_TOKEN = 8  # a text is cut to this many for each token before it is split: the rest cannot be reached
+MANY = 50  # texts that are worth threads
 REMEMBERED = 2_048  # vectors kept in memory: what is previewed is reported a moment later; 3 MB
 
 
@@ -69,13 +72,20 @@ class OnnxEncoder:
         with self._lock:
             known = {key: self._remembered[key] for key in keys if key in self._remembered}
         missing = {key: content.decode() for key, content in zip(keys, cut, strict=True) if key not in known}
-        found = {key: self._run(text) for key, text in missing.items()}
+        found = dict(zip(missing, self._run_all([*missing.values()]), strict=True))
         with self._lock:
             self._remembered |= found
             while len(self._remembered) > REMEMBERED:
                 self._remembered.popitem(last=False)
         known |= found
         return np.asarray([known[key] for key in keys], np.float32).reshape(len(keys), self.n_dimensions)
+
+    def _run_all(self, texts: list[str]) -> list[NDArray[np.float32]]:
+        """One thread for what a request asks, all cores for what a file brings."""
+        if len(texts) < MANY:
+            return [self._run(text) for text in texts]
+        with ThreadPoolExecutor(os.cpu_count()) as threads:  # the network runs outside the interpreter's lock
+            return [*threads.map(self._run, texts)]
 
     def _run(self, text: str) -> NDArray[np.float32]:
         ids = np.asarray([self._tokenizer.encode(text).ids], np.int64)

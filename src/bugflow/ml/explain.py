@@ -13,6 +13,7 @@ from bugflow.ml.network import TransformerModel
 from bugflow.ml.occlusion import explain_by_occlusion
 from bugflow.ml.text import CleanText
 
+MEANING = "signal: meaning of the whole text"
 SMALLEST = 1e-12  # a contribution below this is the zero of an absent signal
 
 
@@ -42,6 +43,7 @@ def explain_label(
     names = name_cues(text)
     found = [Contribution(names[key], weight) for key, weight in by_key.items()]
     found += [Contribution(f"signal: {name}", weight) for name, weight in by_signal.items()]
+    found.append(Contribution(MEANING, float(model.score_meaning(features)[0, model.labels.index(label)])))
     found = [contribution for contribution in found if abs(contribution.weight) > SMALLEST]
     place = model.labels.index(label)
     notes = ["text truncated"] if text.truncated else []

@@ -1,4 +1,4 @@
-"""Turn cleaned reports into what models read: hashed words, signals, a vector; made once, shared by every model."""
+"""Turn cleaned reports into what models read: hashed words and signals; made once, shared by every model."""
 
 import re
 from collections import Counter
@@ -10,7 +10,6 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from bugflow.ml.encoder import Encoder
 from bugflow.ml.text import CleanText
 from bugflow.ml.weak_labels import find_keywords
 
@@ -66,7 +65,6 @@ class Features:
         signals: float32 [n, len(SIGNALS)].
         projects: [n]; lower-case names, empty where a report names none. No model reads them; calibration does.
         texts: [n]; what networks read: title and description without noise.
-        vectors: float32 [n, d]; what a sentence encoder made of the texts. d is 0 where none was asked.
     """
 
     offsets: NDArray[np.int64]
@@ -75,7 +73,6 @@ class Features:
     signals: NDArray[np.float32]
     projects: Sequence[str]
     texts: Sequence[str]
-    vectors: NDArray[np.float32]
 
     @property
     def n(self) -> int:
@@ -88,8 +85,7 @@ class Features:
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         entries = np.arange(offsets[-1]) + np.repeat(self.offsets[index] - offsets[:-1], lengths)
         projects, texts = [self.projects[row] for row in index], [self.texts[row] for row in index]
-        counts, signals, vectors = self.counts[entries], self.signals[index], self.vectors[index]
-        return Features(offsets, self.keys[entries], counts, signals, projects, texts, vectors)
+        return Features(offsets, self.keys[entries], self.counts[entries], self.signals[index], projects, texts)
 
     @staticmethod
     def stack(parts: "Sequence[Features]") -> "Features":
@@ -103,12 +99,11 @@ class Features:
             np.concatenate([part.signals for part in parts]),
             [project for part in parts for project in part.projects],
             [text for part in parts for text in part.texts],
-            np.concatenate([part.vectors for part in parts]),
         )
 
 
-def extract(texts: Sequence[CleanText], *, encoder: Encoder | None = None) -> Features:
-    """Words and neighbouring pairs of title, description and code, hashed, with the signals and a vector."""
+def extract(texts: Sequence[CleanText]) -> Features:
+    """Words and neighbouring pairs of title, description and code, hashed, with the signals."""
     hashes: list[int] = []
     spans: list[tuple[int, int, int]] = []
     for row, text in enumerate(texts):
@@ -119,8 +114,7 @@ def extract(texts: Sequence[CleanText], *, encoder: Encoder | None = None) -> Fe
     keys, offsets, counts = _count(np.asarray(hashes, np.uint64), spans, n=len(texts))
     signals = np.asarray([_signals(text) for text in texts], np.float32).reshape(len(texts), len(SIGNALS))
     prose = [f"{text.title}\n{text.description}" for text in texts]
-    vectors = encoder.encode(prose) if encoder else np.zeros((len(texts), 0), np.float32)
-    return Features(offsets, keys, counts, signals, [text.project for text in texts], prose, vectors)
+    return Features(offsets, keys, counts, signals, [text.project for text in texts], prose)
 
 
 def name_cues(text: CleanText) -> dict[int, str]:

@@ -1,7 +1,6 @@
-"""What a contestant answers on test rows, and every score of it, with an interval."""
+"""Every score of what a contestant answers on test rows, with an interval."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,34 +8,13 @@ from numpy.typing import NDArray
 
 from bugflow.ml.metrics import accuracy, calibration_error, macro_f1, quadratic_kappa, severe_scores
 from bugflow.ml.train.dataset import Dataset, Index
+from bugflow.ml.train.peers import Answers
 from bugflow.ml.train.recipe import SEVERITY_ORDER
 
-SHOWN_PROMISE = 0.90  # the product's default
 N_RESAMPLES = 200
 SEED = 0
 DIGITS = 4  # more are noise at 20,000 test rows
 _SEVERE = frozenset(place for place, label in enumerate(SEVERITY_ORDER) if label in {"high", "critical"})
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """Of one contestant on n rows.
-
-    Attributes:
-        predicted: int64 [n], positions of the labels.
-        probabilities: float64 [n, k]; None where a contestant has none.
-        acted: bool [n]; where it would act under a promise of `SHOWN_PROMISE`. None where it cannot say.
-    """
-
-    predicted: Index
-    probabilities: NDArray[np.float64] | None = None
-    acted: NDArray[np.bool_] | None = None
-
-
-def surest(probabilities: NDArray[np.float64], *, promise: float = SHOWN_PROMISE) -> Answers:
-    """The likeliest label of each row; acts where its probability is as high as the promise, as people usually do."""
-    predicted = probabilities.argmax(axis=1).astype(np.int64)
-    return Answers(predicted, probabilities, probabilities.max(axis=1) >= promise)
 
 
 def score_answers(data: Dataset, rows: Index, answers: Answers) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bugflow.ml.bench.embeddings import default_cache
 from bugflow.ml.bench.trackers import sampled
 from bugflow.ml.encoder import Encoder, load_encoder
+from bugflow.ml.train.embeddings import CachedEncoder, default_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Bench:
         limit: At most so many reports, for a trial; None for all.
         cache: Holds a folder of vectors for each encoder.
         tell: Is told each step.
-        encoder: Gives the sentence encoder; the shipped one unless a test has another.
+        load: Gives the sentence encoder; the shipped one unless a test has another.
         n_runs: Calls that the latency of one thing is read from.
     """
 
@@ -27,9 +27,15 @@ class Bench:
     limit: int | None = None
     cache: Path = field(default_factory=default_cache)
     tell: Callable[[str], None] = lambda _: None
-    encoder: Callable[[], Encoder] = load_encoder
+    load: Callable[[], Encoder] = load_encoder
     n_runs: int = 200
 
     def trackers_for(self, limit: int | None) -> AbstractContextManager[list[Path]]:
         """The files, or smaller ones for as long as the context is open."""
         return sampled(self.trackers, limit=limit)
+
+    def encoder(self) -> CachedEncoder:
+        """The sentence encoder; what it made once is kept."""
+        return CachedEncoder(
+            self.load(), self.cache, progress=lambda done, n: self.tell(f"embedded {done:,} of {n:,} texts")
+        )

@@ -4,10 +4,10 @@ import numpy as np
 
 from bugflow.domain.predictions import Decision
 from bugflow.ml.artifact import Artifact
-from bugflow.ml.bench.answers import SHOWN_PROMISE, Answers
 from bugflow.ml.predictor import answer_all
 from bugflow.ml.train.dataset import Dataset, Index
 from bugflow.ml.train.linear import Fitted
+from bugflow.ml.train.peers import SHOWN_PROMISE, Answers
 
 HOUSE = "**BugFlow**"
 

@@ -10,10 +10,9 @@ import numpy as np
 import polars as pl
 
 from bugflow.domain.predictions import Task
-from bugflow.ml.bench.answers import DIGITS, Answers, score_answers
+from bugflow.ml.bench.answers import DIGITS, score_answers
 from bugflow.ml.bench.bench import Bench
 from bugflow.ml.bench.house import HOUSE, answer_fitted
-from bugflow.ml.bench.peers import answer_tfidf
 from bugflow.ml.bench.tables import Table
 from bugflow.ml.bench.trackers import sample_rows
 from bugflow.ml.features import SIGNALS
@@ -21,6 +20,7 @@ from bugflow.ml.metrics import per_class
 from bugflow.ml.reports import to_texts
 from bugflow.ml.train.dataset import Dataset, Index, read_dataset
 from bugflow.ml.train.linear import fit
+from bugflow.ml.train.peers import Answers, answer_tfidf
 from bugflow.ml.train.recipe import Recipe, default_recipe
 from bugflow.ml.weak_labels import label_by_keywords
 
@@ -73,7 +73,7 @@ def label_reports(bench: Bench, *, n: int) -> Dataset:
             files.append(Path(folder) / path.name)
             texts = frame.select("title", "description", both=pl.Series(labels, dtype=pl.String))
             texts.write_parquet(files[-1])
-        return read_dataset(files, Recipe("keywords", "both"), progress=bench.tell)
+        return read_dataset(files, Recipe("keywords", "both"), encoder=bench.encoder(), progress=bench.tell)
 
 
 def split_stratified(data: Dataset) -> tuple[Index, Index, Index]:

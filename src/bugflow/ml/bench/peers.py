@@ -1,30 +1,32 @@
-"""The simple and the usual ways to predict a label, trained on the rows that BugFlow is trained on."""
+"""The usual ways beside the simple ones to predict a label, trained on the rows that BugFlow is trained on."""
 
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
 
-from bugflow.ml.bench.answers import Answers, surest
 from bugflow.ml.train.dataset import Dataset, Index
-
-Peer = Callable[[Dataset, Index, Index], Answers]
-"""Trains on the rows given first and answers on those given second."""
+from bugflow.ml.train.peers import (
+    Answers,
+    Peer,
+    answer_keywords,
+    answer_majority,
+    answer_regression,
+    answer_tfidf,
+    surest,
+)
 
 XGBOOST_MISSING = "TF-IDF + XGBoost was left out: xgboost is not installed (pip install 'bugflow[bench]')."
 
 
-def make_peers(data: Dataset, vectors: NDArray[np.float32] | None) -> tuple[dict[str, Peer], list[str]]:
+def make_peers(data: Dataset) -> tuple[dict[str, Peer], list[str]]:
     """Every peer of a task by its name, and a note for each that cannot run here.
 
     Args:
-        data: A task that the keyword rules do not know has no such peer.
-        vectors: Of all reports, [n, d], from a frozen sentence encoder; None leaves that peer out.
+        data: A task that the keyword rules do not know has no such peer, data without an encoder no frozen one.
     """
     peers: dict[str, Peer] = {"majority": answer_majority}
     notes = []
@@ -37,34 +39,17 @@ def make_peers(data: Dataset, vectors: NDArray[np.float32] | None) -> tuple[dict
         notes.append(XGBOOST_MISSING)
     else:
         peers["TF-IDF + XGBoost"] = partial(answer_boosted, XGBClassifier)
-    if vectors is not None:
-        peers["frozen MiniLM + LR"] = partial(answer_embedded, vectors)
+    if data.encoder:
+        peers["frozen MiniLM + LR"] = answer_embedded
     return peers, notes
 
 
-def answer_majority(data: Dataset, train: Index, test: Index) -> Answers:
-    """The commonest label of the training rows."""
-    commonest = int(np.bincount(data.truth[train], weights=data.weights[train]).argmax())
-    return Answers(np.full(len(test), commonest, np.int64))
-
-
-def answer_keywords(data: Dataset, train: Index, test: Index) -> Answers:  # noqa: ARG001 - rules learn nothing
-    """The keyword rules of the requirements document; an answer that is no label of the data counts as the first."""
-    return Answers(np.maximum(data.by_keywords[test], 0))
-
-
-def answer_tfidf(data: Dataset, train: Index, test: Index) -> Answers:
-    """TF-IDF of words and pairs with class-balanced logistic regression, scikit-learn's defaults elsewhere."""
-    vectorizer = TfidfVectorizer(
-        ngram_range=(1, 2), min_df=1 if len(train) < 2_000 else 3, sublinear_tf=True, dtype=np.float32
-    )
-    fitted = vectorizer.fit_transform(_texts(data, train))
-    return _answer_regression(data, train, fitted, vectorizer.transform(_texts(data, test)))
-
-
-def answer_embedded(vectors: NDArray[np.float32], data: Dataset, train: Index, test: Index) -> Answers:
-    """Class-balanced logistic regression on the vectors [n, d] of an encoder that is not fine-tuned."""
-    return _answer_regression(data, train, vectors[train], vectors[test])
+def answer_embedded(data: Dataset, train: Index, test: Index) -> Answers:
+    """Class-balanced logistic regression on the vectors of an encoder that is not fine-tuned."""
+    if data.encoder is None:
+        raise ValueError("the data has no encoder")
+    vectors = [data.encoder.encode(data.texts(rows)) for rows in (train, test)]
+    return answer_regression(data, train, *vectors)
 
 
 def answer_boosted(classifier: Callable[..., Any], data: Dataset, train: Index, test: Index) -> Answers:
@@ -86,18 +71,6 @@ def answer_boosted(classifier: Callable[..., Any], data: Dataset, train: Index, 
     return surest(probabilities)
 
 
-def _answer_regression(data: Dataset, train: Index, fitted: Any, asked: Any) -> Answers:
-    model = LogisticRegression(class_weight="balanced", tol=1e-3, max_iter=300)
-    model.fit(fitted, data.truth[train], data.weights[train])
-    probabilities = np.zeros((asked.shape[0], len(data.labels)))
-    probabilities[:, model.classes_] = model.predict_proba(asked)
-    return surest(probabilities)
-
-
-def _texts(data: Dataset, rows: Index) -> list[str]:
-    return [data.features.texts[row] for row in rows]
-
-
 def _fields(data: Dataset, rows: Index, field: int) -> list[str]:
     """Titles (0) or descriptions (1); where a whole column is empty, one word keeps the vectorizer alive."""
-    return [text.partition("\n")[::2][field] or "empty" for text in _texts(data, rows)]
+    return [text.partition("\n")[::2][field] or "empty" for text in data.texts(rows)]

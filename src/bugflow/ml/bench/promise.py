@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from bugflow.domain.predictions import Task
-from bugflow.ml.bench.answers import DIGITS, Answers, surest
+from bugflow.ml.bench.answers import DIGITS
 from bugflow.ml.bench.bench import Bench
 from bugflow.ml.bench.house import HOUSE, answer_fitted
 from bugflow.ml.bench.tables import Table
 from bugflow.ml.train.dataset import Dataset, Index, read_dataset, split_by_time
 from bugflow.ml.train.evaluate import SHOWN_PROMISES
 from bugflow.ml.train.linear import Fitted, fit, thin
+from bugflow.ml.train.peers import Answers, surest
 from bugflow.ml.train.recipe import default_recipe
 
 FEWEST_ANSWERS = 200  # of a replay: at 90 % right, chance alone then moves the precision by 2 points
@@ -41,7 +42,7 @@ def measure_promise(bench: Bench) -> list[Table]:
     for task in (Task.TEAM, Task.SEVERITY):
         recipe = default_recipe(task.value, task.value)
         with bench.trackers_for(bench.limit) as files:
-            data = read_dataset(files, recipe, progress=bench.tell)
+            data = read_dataset(files, recipe, encoder=bench.encoder(), progress=bench.tell)
         train, later, test = split_by_time(data, recipe, test_share=recipe.test_share)
         test = test[thin(data.weights[test])]
         bench.tell(f"{task.value}: fitting on {len(train) + len(later):,} reports")

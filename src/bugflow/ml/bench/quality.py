@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bugflow.domain.predictions import Task
-from bugflow.ml.bench.answers import N_RESAMPLES, SHOWN_PROMISE, Answers, average_scores, resampled_f1, score_answers
+from bugflow.ml.bench.answers import N_RESAMPLES, average_scores, resampled_f1, score_answers
 from bugflow.ml.bench.bench import Bench
-from bugflow.ml.bench.embeddings import EmbeddingCache
 from bugflow.ml.bench.house import HOUSE, answer_fitted
-from bugflow.ml.bench.peers import Peer, make_peers
+from bugflow.ml.bench.peers import make_peers
 from bugflow.ml.bench.tables import Table
 from bugflow.ml.train.dataset import Dataset, Index, read_dataset, split_by_time
 from bugflow.ml.train.evaluate import FEWEST_IN_SOURCE, MOST_TRAINING_ROWS, split_by_source
 from bugflow.ml.train.linear import fit, thin
+from bugflow.ml.train.peers import SHOWN_PROMISE, Answers, Peer
 from bugflow.ml.train.recipe import Recipe, default_recipe
 
 _COLUMNS = {"accuracy": "accuracy", "macro_f1": "macro-F1", "macro_f1_low": "95 % from", "macro_f1_high": "to"}
@@ -53,23 +53,14 @@ def measure_quality(bench: Bench, task: Task) -> list[Table]:
     """
     recipe = default_recipe(task.value, task.value)
     with bench.trackers_for(bench.limit) as files:
-        data = read_dataset(files, recipe, progress=bench.tell)
-    peers, missing = make_peers(data, embed_reports(bench, data))
+        data = read_dataset(files, recipe, encoder=bench.encoder(), progress=bench.tell)
+    peers, missing = make_peers(data)
     columns = {"name": "", **_COLUMNS, **(_SEVERITY_COLUMNS if task is Task.SEVERITY else {}), **_PROBABILITY_COLUMNS}
     notes = (*_NOTES, *missing)
     return [
         _by_time(bench, data, recipe, peers, columns=columns, notes=notes),
         *_by_source(bench, data, recipe, peers, columns=columns, notes=notes),
     ]
-
-
-def embed_reports(bench: Bench, data: Dataset) -> NDArray[np.float32]:
-    """The vectors of all reports [n, d], most of them from the cache."""
-    encoder = bench.encoder()
-    cache = EmbeddingCache(bench.cache / encoder.name, n_dimensions=encoder.n_dimensions)
-    return cache.embed(
-        data.features.texts, encoder, progress=lambda done, n: bench.tell(f"embedded {done:,} of {n:,} texts")
-    )
 
 
 def _by_time(

@@ -139,13 +139,13 @@ class Calibrated:
 
 
 def _samples(data: Dataset, rows: Index) -> Samples:
-    return Samples([data.features.texts[row] for row in rows], data.truth[rows], data.weights[rows])
+    return Samples(data.texts(rows), data.truth[rows], data.weights[rows])
 
 
 def _export(trained: Trained, data: Dataset, *, compared: Index, out: Path) -> tuple[TransformerModel, dict[str, Any]]:
     """The network as it is served, and how far it says the same as before, on rows evenly spread over the first."""
     n, max_tokens = min(len(compared), MOST_COMPARED), int(trained.facts["max_tokens"])
-    texts = [data.features.texts[row] for row in compared[np.linspace(0, len(compared) - 1, n).astype(np.int64)]]
+    texts = data.texts(compared[np.linspace(0, len(compared) - 1, n).astype(np.int64)])
     cut = [text[: CHARACTERS_PER_TOKEN * max_tokens].encode("utf-8", "replace").decode() for text in texts]
     exported = to_onnx(Logits(load_trained(trained.folder)), trained.tokenizer, samples=cut)
     parity = compare(exported)

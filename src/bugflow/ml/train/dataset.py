@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bugflow.domain.predictions import Severity, Task
 from bugflow.errors import InvalidFile, TooFewSamples
+from bugflow.ml.encoder import Encoder
 from bugflow.ml.features import Features, extract
 from bugflow.ml.reports import read_reports, to_texts
 from bugflow.ml.text import clean
@@ -38,6 +39,7 @@ class Dataset:
         age: float64 [n] in [0, 1): place in the time order of its tracker, 0 the oldest; NaN where nothing is dated.
         by_keywords: int64 [n]; position that the keyword rules answer, -1 where the rules do not know the task.
         facts: Names, hashes and counts of the files, for the report.
+        encoder: Reads the texts for a model that looks at their meaning; None: words alone.
     """
 
     labels: tuple[str, ...]
@@ -49,13 +51,20 @@ class Dataset:
     age: NDArray[np.float64]
     by_keywords: Index
     facts: dict[str, Any]
+    encoder: Encoder | None = None
 
     def projects(self, rows: Index) -> list[str]:
         """Project of each of these rows, empty where there is none."""
         return [self.features.projects[row] for row in rows]
 
+    def texts(self, rows: Index) -> list[str]:
+        """Title and description of each of these rows."""
+        return [self.features.texts[row] for row in rows]
 
-def read_dataset(paths: Sequence[Path], recipe: Recipe, *, progress: Callable[[str], None]) -> Dataset:
+
+def read_dataset(
+    paths: Sequence[Path], recipe: Recipe, *, encoder: Encoder | None = None, progress: Callable[[str], None]
+) -> Dataset:
     """Read, filter and label the reports of some files or folders of files.
 
     Kept are reports that a tracker calls a bug (where it has types), with a label, at least 20 characters long, and
@@ -95,6 +104,7 @@ def read_dataset(paths: Sequence[Path], recipe: Recipe, *, progress: Callable[[s
             "n_reports": len(kept),
             "n_by_label": {label: int((truth == place).sum()) for place, label in enumerate(labels)},
         },
+        encoder=encoder,
     )
 
 

@@ -1,23 +1,24 @@
 """What a recipe is worth: on later months and on unseen trackers, beside simple peers."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
 
 from bugflow.ml.calibration import Calibration
 from bugflow.ml.features import Features
 from bugflow.ml.metrics import calibration_error, summarise
 from bugflow.ml.train.dataset import Dataset, Index
-from bugflow.ml.train.linear import fit, thin
+from bugflow.ml.train.linear import fit, spread, thin
+from bugflow.ml.train.peers import Peer, answer_keywords, answer_majority, answer_tfidf
 from bugflow.ml.train.recipe import SEVERITY_ORDER, Recipe
 
 SHOWN_PROMISES = (0.80, 0.90, 0.95)
 FEWEST_IN_SOURCE = 400  # of the rows that count, for a tracker to be held out
 MOST_TRAINING_ROWS = 30_000  # of a held-out-tracker run, evenly spread: six of them then take 2 minutes, not 10
+MOST_TEST_ROWS = 3_000  # of such a run in a training report; `bugflow bench` takes all
 N_SOURCES = 6  # largest trackers held out, one at a time
 
 Scores = dict[str, Any]
@@ -47,7 +48,8 @@ def evaluate_by_time(data: Dataset, recipe: Recipe, *, train: Index, later: Inde
         "n_train": len(train) + len(later),
         "n_calibration": len(later),
         "n_test": len(counted),
-        "regularisation": fitted.regularisation,
+        "regularisation": fitted.recipe.regularisation,
+        "signal_scale": fitted.recipe.signal_scale,
         "model": score(fitted, data, counted),
         "model_without_projects": score(fitted, data, counted, knows_projects=False),
         "model_all_test_rows": score(fitted, data, test),
@@ -57,17 +59,18 @@ def evaluate_by_time(data: Dataset, recipe: Recipe, *, train: Index, later: Inde
 
 def score_peers(data: Dataset, *, train: Index, later: Index, test: Index) -> dict[str, Scores]:
     """Scores of simple models on the test rows: the commonest label, the keyword rules, plain TF-IDF."""
-    return {
-        "majority": _score_majority(data, train, test),
-        **_score_keywords(data, test),
-        "tfidf_lr_balanced": _score_plain(data, np.concatenate([train, later]), test),
-    }
+    peers: dict[str, Peer] = {"majority": answer_majority, "tfidf_lr_balanced": answer_tfidf}
+    if (data.by_keywords[test] >= 0).any():
+        peers["keywords"] = answer_keywords
+    rows = np.concatenate([train, later])
+    return {name: _summarise(data, data.truth[test], peer(data, rows, test).predicted) for name, peer in peers.items()}
 
 
 def evaluate_by_source(data: Dataset, recipe: Recipe, *, progress: Callable[[str], None]) -> dict[str, Scores]:
     """Scores on each of the largest trackers of a model that never saw it; empty with fewer than three trackers."""
     result = {}
     for source, train, later, test in split_by_source(data, recipe):
+        test = spread(test, most=MOST_TEST_ROWS)  # noqa: PLW2901
         fitted = fit(data, recipe, train=train, later=later)
         result[source] = {
             "model": score(fitted, data, test),
@@ -90,14 +93,16 @@ def split_by_source(data: Dataset, recipe: Recipe) -> Iterator[tuple[str, Index,
         rest = np.flatnonzero(data.sources != source)
         newest = np.nan_to_num(data.age[rest], nan=0.0) >= 1 - recipe.calibration_share
         older = rest[~newest]
-        train = older[np.unique(np.linspace(0, len(older) - 1, min(len(older), MOST_TRAINING_ROWS)).astype(np.int64))]
-        yield source, train, rest[newest], test
+        yield source, spread(older, most=MOST_TRAINING_ROWS), rest[newest], test
 
 
 def score(fitted: Calibrated, data: Dataset, rows: Index, *, knows_projects: bool = True) -> Scores:
     """All scores of a fitted model on some rows, with what its promises turn out to be worth there."""
-    projects = data.projects(rows) if knows_projects else [""] * len(rows)
-    probabilities, answers = fitted.calibration.answer(fitted.model.score(data.features.rows(rows)), projects)
+    features = data.features.rows(rows)
+    if not knows_projects:
+        features = replace(features, projects=[""] * len(rows))
+    projects = features.projects
+    probabilities, answers = fitted.calibration.answer(fitted.model.score(features), projects)
     truth = data.truth[rows]
     confidence = probabilities[np.arange(len(rows)), answers]
     scores = _summarise(data, truth, answers)
@@ -127,30 +132,6 @@ def _promise(
     acted = confidence >= np.asarray(least)
     right = float((answers == truth)[acted].mean()) if acted.any() else None
     return {"coverage": round(float(acted.mean()), 4), "precision": None if right is None else round(right, 4)}
-
-
-def _score_majority(data: Dataset, train: Index, test: Index) -> Scores:
-    commonest = int(np.bincount(data.truth[train], weights=data.weights[train]).argmax())
-    return _summarise(data, data.truth[test], np.full(len(test), commonest))
-
-
-def _score_keywords(data: Dataset, test: Index) -> dict[str, Scores]:
-    answers = data.by_keywords[test]
-    if (answers < 0).all():
-        return {}
-    return {"keywords": _summarise(data, data.truth[test], np.maximum(answers, 0))}
-
-
-def _score_plain(data: Dataset, train: Index, test: Index) -> Scores:
-    """TF-IDF of words and pairs with class-balanced logistic regression, scikit-learn's defaults elsewhere."""
-    vectorizer = TfidfVectorizer(
-        ngram_range=(1, 2), min_df=1 if len(train) < 2_000 else 3, sublinear_tf=True, dtype=np.float32
-    )
-    plain = LogisticRegression(class_weight="balanced", tol=1e-3, max_iter=300)
-    texts = data.features.texts
-    plain.fit(vectorizer.fit_transform([texts[row] for row in train]), data.truth[train], data.weights[train])
-    answers = plain.predict(vectorizer.transform([texts[row] for row in test]))
-    return _summarise(data, data.truth[test], answers.astype(np.int64))
 
 
 def _summarise(data: Dataset, truth: Index, answers: Index) -> Scores:

@@ -11,6 +11,8 @@ import numpy as np
 from bugflow.errors import AlreadyExists, InvalidTaskName
 from bugflow.ml.artifact import TASK_NAME, Artifact
 from bugflow.ml.card import write_card
+from bugflow.ml.classifier import LinearModel
+from bugflow.ml.encoder import Encoder
 from bugflow.ml.train.dataset import read_dataset, split_by_time
 from bugflow.ml.train.evaluate import evaluate_by_source, evaluate_by_time
 from bugflow.ml.train.linear import fit
@@ -18,7 +20,12 @@ from bugflow.ml.train.recipe import Recipe
 
 
 def train_model(
-    paths: Sequence[Path], recipe: Recipe, *, name: str, progress: Callable[[str], None] = lambda _: None
+    paths: Sequence[Path],
+    recipe: Recipe,
+    *,
+    name: str,
+    encoder: Encoder | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Artifact:
     """Train on labelled reports and say what the model is worth.
 
@@ -29,13 +36,14 @@ def train_model(
         paths: Files, or folders of Parquet files; each file is one tracker.
         recipe: All knobs.
         name: Of the artifact, `severity-1`.
+        encoder: Reads the texts; None for a model of words alone. It must be the shipped one for the model to load.
         progress: Is told each step.
 
     Raises:
         InvalidFile: A file cannot be used.
         TooFewSamples: Fewer than two labels have enough reports.
     """
-    data = read_dataset(paths, recipe, progress=progress)
+    data = read_dataset(paths, recipe, encoder=encoder, progress=progress)
     progress(f"{len(data.truth):,} reports with {len(data.labels)} labels")
     report: dict[str, Any] = {"task": recipe.task, "labels": list(data.labels), "data": data.facts}
     train, later, test = split_by_time(data, recipe, test_share=recipe.test_share)
@@ -44,13 +52,15 @@ def train_model(
     progress(f"newest reports: macro-F1 {report['by_time']['model']['macro_f1']:.3f}")
     report["by_source"] = evaluate_by_source(data, recipe, progress=progress)
     train, later, _ = split_by_time(data, recipe, test_share=0.0)
-    settled = replace(recipe, regularisation=report["by_time"]["regularisation"])
+    decided = {knob: report["by_time"][knob] for knob in ("regularisation", "signal_scale")}
+    settled = replace(recipe, **decided)
     fitted = fit(data, settled, train=train, later=later)
     report["shipped"] = {
         "n_train": len(train) + len(later),
         "n_calibration": len(later),
         "n_words": len(fitted.model.vocabulary.keys),
-        "regularisation": fitted.regularisation,
+        "reads_meaning": _how_often_read(fitted.model),
+        **decided,
         "promises": {
             f"{promise:.2f}": {"coverage": round(bar.coverage, 4), "precision": round(bar.precision, 4)}
             for promise, bar in fitted.calibration.bars.items()
@@ -65,6 +75,12 @@ def train_model(
         report=report,
         card=write_card(name, report, recipe.as_json()),
     )
+
+
+def _how_often_read(model: LinearModel) -> str:
+    if model.meaning is None:
+        return "never"
+    return "of unknown projects" if model.familiar else "always"
 
 
 def artifact_path(out: Path, task: str) -> Path:

@@ -3,7 +3,6 @@
 import hashlib
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -15,7 +14,6 @@ from safetensors.numpy import load, save
 from bugflow.ml.encoder import Encoder
 
 PART = 2_000  # texts a file: what an interrupted run loses, half a minute
-CHUNK = 50  # texts a thread takes at a time
 SUFFIX = ".safetensors"
 
 Progress = Callable[[int, int], None]
@@ -32,16 +30,36 @@ def hash_text(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "replace")).digest()
 
 
-class EmbeddingCache:
-    """Vectors of one encoder in one folder.
+class CachedEncoder:
+    """An encoder whose vectors, to half precision, are kept in a folder named like it.
 
     A part is named by the hash of its bytes and appears in full or not at all, so that killing a run costs the part it
     was at, and two runs may share the folder. A part that is not what its name says is removed and computed anew.
     """
 
-    def __init__(self, folder: Path, *, n_dimensions: int) -> None:
-        self.folder = folder
-        self._n_dimensions = n_dimensions
+    def __init__(self, encoder: Encoder, cache: Path, *, progress: Progress = lambda *_: None) -> None:
+        self.name = encoder.name
+        self.n_dimensions = encoder.n_dimensions
+        self.folder = cache / encoder.name
+        self._encoder = encoder
+        self._progress = progress
+        self._places: dict[bytes, int] = {}
+        self._vectors = np.zeros((0, encoder.n_dimensions), np.float16)
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors float32 [n, d] in the order of the texts; what is missing is computed and kept."""
+        keys = [hash_text(text) for text in texts]
+        if any(key not in self._places for key in keys):
+            self._places, self._vectors = self.read()
+        missing = [(key, text) for key, text in dict(zip(keys, texts, strict=True)).items() if key not in self._places]
+        for start in range(0, len(missing), PART):
+            part = missing[start : start + PART]
+            made = self._encoder.encode([text for _, text in part]).astype(np.float16)
+            self.add(np.asarray([list(key) for key, _ in part], np.uint8), made)
+            self._progress(start + len(part), len(missing))
+        if missing:
+            self._places, self._vectors = self.read()
+        return self._vectors[[self._places[key] for key in keys]].astype(np.float32)
 
     def add(self, keys: NDArray[np.uint8], vectors: NDArray[np.float16]) -> Path:
         """Write one part: keys uint8 [n, 32], vectors float16 [n, d]."""
@@ -61,7 +79,7 @@ class EmbeddingCache:
 
     def read(self) -> tuple[dict[bytes, int], NDArray[np.float16]]:
         """Row of each key, and all vectors [n, d]; damaged parts are removed."""
-        keys, vectors = [], [np.zeros((0, self._n_dimensions), np.float16)]
+        keys, vectors = [], [np.zeros((0, self.n_dimensions), np.float16)]
         for path in sorted(self.folder.glob(f"*{SUFFIX}")):
             part = self._read_part(path)
             if part is None:
@@ -70,22 +88,6 @@ class EmbeddingCache:
             keys += [row.tobytes() for row in part[0]]
             vectors.append(part[1])
         return {key: place for place, key in enumerate(keys)}, np.concatenate(vectors)
-
-    def embed(self, texts: Sequence[str], encoder: Encoder, *, progress: Progress) -> NDArray[np.float32]:
-        """Vectors float32 [n, d] in the order of the texts, to half precision; what is missing is computed and kept."""
-        keys = [hash_text(text) for text in texts]
-        places, vectors = self.read()
-        missing = [(key, text) for key, text in dict(zip(keys, texts, strict=True)).items() if key not in places]
-        if missing:
-            with ThreadPoolExecutor(os.cpu_count()) as threads:  # the network runs outside the interpreter's lock
-                for start in range(0, len(missing), PART):
-                    part = missing[start : start + PART]
-                    chunks = [[text for _, text in part[at : at + CHUNK]] for at in range(0, len(part), CHUNK)]
-                    made = np.concatenate(list(threads.map(encoder.encode, chunks))).astype(np.float16)
-                    self.add(np.asarray([list(key) for key, _ in part], np.uint8), made)
-                    progress(start + len(part), len(missing))
-            places, vectors = self.read()
-        return vectors[[places[key] for key in keys]].astype(np.float32)
 
     def _read_part(self, path: Path) -> tuple[NDArray[np.uint8], NDArray[np.float16]] | None:
         try:
@@ -97,4 +99,4 @@ class EmbeddingCache:
         except (OSError, KeyError, ValueError, SafetensorError):
             return None
         fits = keys.dtype == np.uint8 and vectors.dtype == np.float16 and len(keys) == len(vectors)
-        return (keys, vectors) if fits and vectors.shape[1:] == (self._n_dimensions,) else None
+        return (keys, vectors) if fits and vectors.shape[1:] == (self.n_dimensions,) else None

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.progress import track
 
 from bugflow.domain.predictions import BugText
 from bugflow.errors import InvalidFile
@@ -39,7 +41,8 @@ def predict(
             path=file, reason=f"row {ids.index(None) + 1}, column id: it is empty. Give every report an id."
         )
     answers = _with_model(texts, model, promise) if model else _with_shipped(texts, promise)
-    rows = ({"id": key, **answer} for key, answer in zip(ids, answers, strict=True))
+    shown = track(answers, "Predicting", len(ids), console=Console(stderr=True), transient=True)
+    rows = ({"id": key, **answer} for key, answer in zip(ids, shown, strict=True))
     _write_lines(out, (json.dumps(row, ensure_ascii=False) for row in rows))
     typer.echo(f"{len(ids):,} reports: {out}", err=True)
 

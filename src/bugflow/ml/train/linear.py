@@ -16,12 +16,20 @@ from bugflow.ml.encoder import Encoder
 from bugflow.ml.features import Features
 from bugflow.ml.metrics import macro_f1, quadratic_kappa
 from bugflow.ml.train.dataset import Dataset, Index
-from bugflow.ml.train.recipe import CANDIDATES, FEWEST_SETTLED, REGULARISATION, SEVERITY_ORDER, SIGNAL_SCALES, Recipe
+from bugflow.ml.train.recipe import (
+    CANDIDATES,
+    FEWEST_SETTLED,
+    REGULARISATION,
+    SEVERITY_ORDER,
+    SIGNAL_SCALE,
+    SIGNAL_SCALE_OF_FEW,
+    Recipe,
+)
 
-FEWEST_TO_CALIBRATE = 500  # with fewer rows in the calibration slice, five-fold predictions of all rows are better
+FEWEST_TO_CALIBRATE = 1_000  # with fewer rows in the calibration slice, five-fold predictions of all rows are better
 N_FOLDS = 5
 MEANING_REGULARISATION = 1.0  # C; 0.3 to 10 tried, with 400 to 20,000 reports
-MEANING_GAIN = 0.01  # nats a report; what an encoder must win to read each one, at ten times the time of the words
+MEANING_GAIN = 0.005  # nats a report; what an encoder must win to read each one, at ten times the time of the words
 MOST_READ = 20_000  # reports; the encoder reads 150 a second on two cores
 ABSENT = -10.0  # logit of a label that no training row has: e^-10, never chosen, still finite
 ORDINAL_POWERS = (0.5, 1.0)  # cost of being d levels off is d ** power; 2 answers medium nearly always (measured)
@@ -126,7 +134,7 @@ def choose_words(features: Features, recipe: Recipe) -> Vocabulary:
     keys, n_reports = np.unique(features.keys, return_counts=True)
     kept = n_reports >= least
     idf = 1 + np.log((1 + features.n) / (1 + n_reports[kept]))
-    scales = np.asarray((*FIELD_SCALES, recipe.signal_scale or SIGNAL_SCALES[0]), np.float32)
+    scales = np.asarray((*FIELD_SCALES, recipe.signal_scale or SIGNAL_SCALE), np.float32)
     return Vocabulary(keys[kept], idf.astype(np.float16).astype(np.float32), scales)
 
 
@@ -197,11 +205,12 @@ def _costs(
 
 def _settings(recipe: Recipe, *, n: int) -> list[Recipe]:
     """The recipes to try with n training reports; those that come first win ties."""
-    settled = n >= FEWEST_SETTLED
-    known = REGULARISATION.get(recipe.task) if settled else None
-    strengths = (recipe.regularisation or known,) if recipe.regularisation or known else CANDIDATES
-    scales = (recipe.signal_scale,) if recipe.signal_scale else SIGNAL_SCALES[: 1 if settled else None]
-    return [replace(recipe, regularisation=strength, signal_scale=scale) for strength in strengths for scale in scales]
+    many = n >= FEWEST_SETTLED
+    known = recipe.regularisation or (REGULARISATION.get(recipe.task) if many else None)
+    scale = recipe.signal_scale or (SIGNAL_SCALE if many else SIGNAL_SCALE_OF_FEW)
+    return [
+        replace(recipe, regularisation=strength, signal_scale=scale) for strength in ((known,) if known else CANDIDATES)
+    ]
 
 
 def _calibrate_rows(data: Dataset, rows: Index, logits: NDArray[np.float64], projects: Sequence[str]) -> Calibration:

@@ -8,20 +8,15 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Import, load, answer; with `--encoder` the sentence encoder as well."""
+    """Import, load, answer."""
     started = time.perf_counter()
     from bugflow.domain.predictions import BugText  # noqa: PLC0415 - importing is what is timed
-    from bugflow.ml.encoder import load_encoder  # noqa: PLC0415
     from bugflow.ml.predictor import load_predictor  # noqa: PLC0415
 
     imported = time.perf_counter()
     predictor = load_predictor()
-    encoder = load_encoder() if "--encoder" in sys.argv[1:] else None
     loaded = time.perf_counter()
-    text = BugText("Login button crashes the app", "It worked in the last version.", None)
-    predictor.assess([text])
-    if encoder:
-        encoder.encode([text.title])
+    predictor.assess([BugText("Login button crashes the app", "It worked in the last version.", None)])
     answered = time.perf_counter()
     figures = {
         "import_seconds": round(imported - started, 3),

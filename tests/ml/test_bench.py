@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from bugflow.ml.bench.house import HOUSE
 from bugflow.ml.bench.keywords import BLIND, measure_keywords
 from bugflow.ml.bench.latency import KNOWN, LENGTHS, STRANGER, measure_latency
 from bugflow.ml.bench.peers import XGBOOST_MISSING
+from bugflow.ml.bench.prepare import measure_prepare
 from bugflow.ml.bench.promise import measure_promise
 from bugflow.ml.bench.quality import measure_team
 from bugflow.ml.bench.tables import Table
@@ -139,6 +141,18 @@ def test_latency_names_each_length_and_the_documents_design(run: Bench, monkeypa
     at_64 = {row["name"]: row["p50_ms"] for row in one.rows if row["n_tokens"] == 64}
     assert at_64[KNOWN] < at_64[STRANGER]
     assert any("PyTorch" in note for note in one.notes)
+
+
+@pytest.mark.slow
+def test_prepare_is_killed_resumed_and_gives_the_same_bytes(run: Bench) -> None:
+    [table] = measure_prepare(replace(run, limit=1_500))
+    by_name = {row["name"]: row for row in table.rows}
+    assert {"plain Python", "pandas", "bugflow, one worker", "bugflow, killed and resumed"} <= set(by_name)
+    for row in table.rows:
+        assert row["wall_seconds"] > 0
+        assert row["per_second"] > 0
+        assert 0 < row["peak_mb"] < 4_000  # of processes that hardly live, the peak is missed
+    assert any("wrote the same bytes in 5 files" in note for note in table.notes)
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from typing import Any
 from bugflow.ml.bench.bench import Bench
 from bugflow.ml.bench.keywords import measure_keywords
 from bugflow.ml.bench.latency import measure_latency
+from bugflow.ml.bench.prepare import measure_prepare
 from bugflow.ml.bench.promise import measure_promise
 from bugflow.ml.bench.quality import measure_severity, measure_team
 from bugflow.ml.bench.tables import Table, describe_run
@@ -24,6 +25,7 @@ class Track(StrEnum):
     TEAM = "team"
     PROMISE = "promise"
     LATENCY = "latency"
+    PREPARE = "prepare"
 
 
 MEASURES: dict[Track, Callable[[Bench], list[Table]]] = {
@@ -32,6 +34,7 @@ MEASURES: dict[Track, Callable[[Bench], list[Table]]] = {
     Track.TEAM: measure_team,
     Track.PROMISE: measure_promise,
     Track.LATENCY: measure_latency,
+    Track.PREPARE: measure_prepare,
 }
 NEEDS_DATA = frozenset(Track) - {Track.LATENCY}
 

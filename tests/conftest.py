@@ -17,6 +17,7 @@ from tests.postgres import PostgresServer, find_binaries, running_postgres
 
 from bugflow.db import migrations
 from bugflow.db.engine import make_engine
+from bugflow.ml.duplicates.search import DuplicateSearch
 from bugflow.ml.predictor import Assessor
 from bugflow.runtime import Runtime
 
@@ -184,12 +185,15 @@ def runtime(standing: House) -> Runtime:
 
 @pytest.fixture
 def build(standing: House) -> Iterator[Callable[..., House]]:
-    """Open an installation with other settings, or `predictor=` another assessor, on the same database."""
+    """Open an installation with other settings, another assessor or search, on the same database."""
     with ExitStack() as stack:
 
-        def open_with(*, predictor: Assessor | None = None, **overrides: Any) -> House:
+        def open_with(
+            *, predictor: Assessor | None = None, duplicates: DuplicateSearch | None = None, **overrides: Any
+        ) -> House:
             settings = standing.runtime.settings.model_copy(update=overrides)
-            runtime = make_runtime(settings, assessor=predictor or standing.assessor, clock=standing.clock)
+            assessor = predictor or standing.assessor
+            runtime = make_runtime(settings, assessor=assessor, clock=standing.clock, duplicates=duplicates)
             stack.callback(runtime.database.engine.dispose)
             return stack.enter_context(open_house(runtime, clock=standing.clock, assessor=standing.assessor))
 

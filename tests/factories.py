@@ -19,6 +19,7 @@ from tests.fakes import FakeAssessor, FakeClock
 from bugflow.api.app import create_app
 from bugflow.config import Settings
 from bugflow.domain.accounts import Actor, Role
+from bugflow.ml.duplicates.search import DuplicateSearch, NoSearch
 from bugflow.ml.predictor import Assessor
 from bugflow.runtime import Runtime, make_tokens, open_database
 from bugflow.schemas.accounts import Credentials, UserCreate
@@ -45,11 +46,14 @@ def make_settings(data_dir: Path, **overrides: Any) -> Settings:
     return Settings(**{**values, **overrides})
 
 
-def make_runtime(settings: Settings, *, assessor: Assessor, clock: FakeClock) -> Runtime:
+def make_runtime(
+    settings: Settings, *, assessor: Assessor, clock: FakeClock, duplicates: DuplicateSearch | None = None
+) -> Runtime:
     return Runtime(
         settings=settings,
         database=open_database(settings),
         predictor=assessor,
+        duplicates=duplicates or NoSearch(),
         tokens=make_tokens(settings, CHEAP_PASSWORDS),
         clock=clock,
     )

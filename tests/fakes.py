@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from bugflow.domain.duplicates import DuplicateCandidate, Reading
 from bugflow.domain.predictions import (
     DEFAULT_TEAMS,
     Assessment,
     BugText,
     Contribution,
     Decision,
-    DuplicateCandidate,
     Explanation,
     Prediction,
     Severity,
@@ -76,6 +76,8 @@ class FakeAssessor:
         *,
         teams: Sequence[str] | None = None,
         promises: Mapping[Task, float] | None = None,
+        reading: Reading = Reading.WORDS,
+        n_duplicates: int = 0,
     ) -> list[Assessment]:
         names = tuple(DEFAULT_TEAMS if teams is None else teams)
         self.asked += [(text, names) for text in texts]

@@ -37,6 +37,13 @@ from bugflow.schemas.bugs import (
     EventPage,
 )
 from bugflow.schemas.comments import CommentPage, CommentRead, CommentWrite
+from bugflow.schemas.duplicates import (
+    DuplicateDismiss,
+    DuplicateLinkCreate,
+    DuplicateSearchRequest,
+    DuplicatesFound,
+    DuplicatesRead,
+)
 from bugflow.schemas.feedback import FeedbackCreate, FeedbackGiven, FeedbackPage, ReviewPage
 from bugflow.schemas.notifications import NotificationCount, NotificationPage, NotificationsSeen
 from bugflow.schemas.predictions import ExplanationRead, PredictRequest, PredictResponse
@@ -231,6 +238,29 @@ class Client:
 
     def explain_bug(self, bug_id: int) -> list[ExplanationRead]:
         return self._ask(list[ExplanationRead], "GET", f"{V1}/bugs/{bug_id}/explanation")
+
+    def search_duplicates(self, wanted: DuplicateSearchRequest) -> DuplicatesFound:
+        return self._ask(DuplicatesFound, "POST", f"{V1}/duplicates/search", wanted)
+
+    def list_duplicates(self, bug_id: int, *, limit: int = 5) -> DuplicatesRead:
+        return self._ask(DuplicatesRead, "GET", f"{V1}/bugs/{bug_id}/duplicates", params={"limit": limit})
+
+    def link_duplicate(self, bug_id: int, *, duplicate_of: int) -> DuplicatesRead:
+        body = DuplicateLinkCreate(duplicate_of=duplicate_of)
+        return self._ask(DuplicatesRead, "POST", f"{V1}/bugs/{bug_id}/duplicates", body)
+
+    def dismiss_duplicate(self, bug_id: int, other_id: int) -> None:
+        self._tell("POST", f"{V1}/bugs/{bug_id}/duplicates/dismissed", DuplicateDismiss(other_id=other_id))
+
+    def split_duplicate(self, bug_id: int, other_id: int) -> None:
+        self._tell("DELETE", f"{V1}/bugs/{bug_id}/duplicates/{other_id}")
+
+    def follow_bug(self, bug_id: int) -> None:
+        """Say that a bug, or the root that it repeats, is mine too."""
+        self._tell("PUT", f"{V1}/bugs/{bug_id}/followers/me")
+
+    def unfollow_bug(self, bug_id: int) -> None:
+        self._tell("DELETE", f"{V1}/bugs/{bug_id}/followers/me")
 
     def list_comments(self, bug_id: int, *, cursor: str | None = None, limit: int = 100) -> CommentPage:
         return self._ask(CommentPage, "GET", f"{V1}/bugs/{bug_id}/comments", params=_paging(cursor, limit))

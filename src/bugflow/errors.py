@@ -148,6 +148,14 @@ class IdempotencyKeyReused(Conflict):
     """The Idempotency-Key was already used for another request. Use a new key for a new report."""
 
 
+class CircularLink(Conflict):
+    """That link cannot be made: {reason}."""
+
+
+class AlreadyLinked(Conflict):
+    """Bug {bug_id} already repeats bug {root_id}. Split the two first."""
+
+
 class InUse(Conflict):
     """The {what} '{key}' cannot be removed: {reason}"""
 

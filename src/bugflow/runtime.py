@@ -11,9 +11,12 @@ from pwdlib.hashers.bcrypt import BcryptHasher
 from bugflow.config import Settings
 from bugflow.db import migrations
 from bugflow.db.engine import Database, make_engine
-from bugflow.errors import DatabaseOutdated, InvalidSettings
+from bugflow.errors import ArtifactCorrupt, DatabaseOutdated, InvalidSettings
+from bugflow.ml.duplicates.search import DuplicateSearch, NoSearch, make_search
+from bugflow.ml.encoder import load_encoder
 from bugflow.ml.predictor import Assessor, load_predictor
 from bugflow.services.bugs.reporting import TriagePolicy
+from bugflow.services.duplicates import fingerprints
 from bugflow.services.sign_ins import Tokens
 
 Clock = Callable[[], datetime]
@@ -26,6 +29,7 @@ class Runtime:
     settings: Settings
     database: Database
     predictor: Assessor
+    duplicates: DuplicateSearch
     tokens: Tokens
     clock: Clock
 
@@ -81,6 +85,15 @@ def check_schema(database: Database) -> None:
         raise DatabaseOutdated(current=current or "none (empty)", head=head)
 
 
+def open_search(database: Database) -> DuplicateSearch:
+    """The search for bugs that say the same; one that finds nothing, and says why, where its files cannot be used."""
+    try:
+        encoder = load_encoder()
+        return make_search(encoder=encoder, catch_up=fingerprints.follow(database, encoder=encoder.name))
+    except ArtifactCorrupt as error:
+        return NoSearch(problem=str(error))
+
+
 def build_runtime(settings: Settings) -> Runtime:
     """Connect, load the models, be ready.
 
@@ -91,10 +104,12 @@ def build_runtime(settings: Settings) -> Runtime:
     """
     database = open_database(settings)
     check_schema(database)
+    duplicates = open_search(database)
     return Runtime(
         settings=settings,
         database=database,
-        predictor=load_predictor(settings.models_dir),
+        predictor=load_predictor(settings.models_dir, duplicates=duplicates),
+        duplicates=duplicates,
         tokens=make_tokens(settings, make_passwords()),
         clock=utc_now,
     )

@@ -29,6 +29,8 @@ class Scene:
     bug_id: int
     comment_id: int
     attachment_id: int
+    root_id: int
+    other_id: int
     user_id: int
     refresh_token: str
 
@@ -43,10 +45,12 @@ def set_scene(house: House, who: str, *, own: bool) -> Scene:
     comment_id = author.post(f"/api/v1/bugs/{bug_id}/comments", json={"text": "Seen"}).json()["id"]
     files = {"file": ("a.log", b"line\n")}
     attachment_id = author.post(f"/api/v1/bugs/{bug_id}/attachments", files=files).json()["id"]
+    root_id, other_id = pm.report()["id"], pm.report()["id"]
+    assert pm.post(f"/api/v1/bugs/{bug_id}/duplicates", json={"duplicate_of": root_id}).status_code == 201
     pair = house.client.post("/token", json={"username": "me", "password": PASSWORD}).json()
     user_id = person.id if own else pm.id
     asking = house.nobody if who == "anonymous" else person
-    return Scene(asking, bug_id, comment_id, attachment_id, user_id, pair["refresh_token"])
+    return Scene(asking, bug_id, comment_id, attachment_id, root_id, other_id, user_id, pair["refresh_token"])
 
 
 REQUESTS: dict[str, Callable[[Scene], dict[str, Any]]] = {
@@ -72,6 +76,13 @@ REQUESTS: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "PATCH /api/v1/bugs/{bug_id}": lambda _: {"json": {"title": "Better"}},
     "GET /api/v1/bugs/{bug_id}/events": lambda _: {},
     "GET /api/v1/bugs/{bug_id}/explanation": lambda _: {},
+    "POST /api/v1/duplicates/search": lambda _: {"json": {"description": "It crashes"}},
+    "GET /api/v1/bugs/{bug_id}/duplicates": lambda _: {},
+    "POST /api/v1/bugs/{bug_id}/duplicates": lambda s: {"json": {"duplicate_of": s.root_id}},
+    "POST /api/v1/bugs/{bug_id}/duplicates/dismissed": lambda s: {"json": {"other_id": s.other_id}},
+    "DELETE /api/v1/bugs/{bug_id}/duplicates/{other_id}": lambda _: {},
+    "PUT /api/v1/bugs/{bug_id}/followers/me": lambda _: {},
+    "DELETE /api/v1/bugs/{bug_id}/followers/me": lambda _: {},
     "GET /api/v1/bugs/{bug_id}/comments": lambda _: {},
     "POST /api/v1/bugs/{bug_id}/comments": lambda _: {"json": {"text": "Me too"}},
     "PATCH /api/v1/bugs/{bug_id}/comments/{comment_id}": lambda _: {"json": {"text": "Me three"}},
@@ -118,6 +129,7 @@ def ask(scene: Scene, route: Declared) -> Response:
         bug_id=scene.bug_id,
         comment_id=scene.comment_id,
         attachment_id=scene.attachment_id,
+        other_id=scene.root_id,
         user_id=scene.user_id,
         team_id=2,
         project_id=1,
@@ -222,14 +234,14 @@ def test_each_field_of_a_bug_needs_its_own_permission(
     allowed = scope is Scope.ALL or (scope is Scope.OWN and own)
     assert answer.status_code == (200 if allowed else 403), answer.text
     if not allowed:
-        assert house.person("reader").bug(scene.bug_id)["version"] == 3  # reported, commented, attached
+        assert house.person("reader").bug(scene.bug_id)["version"] == 4  # reported, commented, attached, linked
 
 
 @pytest.mark.parametrize("body", [{}, {"reason": "because"}], ids=["nothing", "reason-only"])
 def test_nothing_is_not_allowed_either_on_what_is_not_yours(scenes: Scenes, body: dict[str, str]) -> None:
     scene = scenes("tester", False)
     assert scene.person.patch(f"/api/v1/bugs/{scene.bug_id}", json=body).status_code == 403
-    assert scene.person.bug(scene.bug_id)["version"] == 3
+    assert scene.person.bug(scene.bug_id)["version"] == 4
 
 
 def test_a_pm_without_the_administrators_right_manages_no_accounts(house: House) -> None:

@@ -20,7 +20,7 @@ from bugflow.ml.bench.answers import resampled_f1
 from bugflow.ml.bench.bench import Bench
 from bugflow.ml.bench.house import HOUSE
 from bugflow.ml.bench.keywords import BLIND, measure_keywords
-from bugflow.ml.bench.latency import KNOWN, LENGTHS, STRANGER, measure_latency
+from bugflow.ml.bench.latency import ALL, LENGTHS, WORDS, measure_latency
 from bugflow.ml.bench.peers import XGBOOST_MISSING
 from bugflow.ml.bench.prepare import measure_prepare
 from bugflow.ml.bench.promise import measure_promise
@@ -134,12 +134,12 @@ def test_latency_names_each_length_and_the_documents_design(run: Bench, monkeypa
     assert {row["n_tokens"] for row in one.rows} == set(LENGTHS)
     for row in one.rows:
         assert 0 < row["p50_ms"] <= row["p95_ms"]
-        assert row["name"] != STRANGER or row["ratio"] == 1
+        assert row["name"] != ALL or row["ratio"] == 1
     assert all(row["per_second"] > 0 for row in batches.rows)
     assert all(10 < row["memory_mb"] < 500 and row["load_seconds"] > 0 for row in start.rows)
-    assert {"the document's design", KNOWN, STRANGER} == {row["name"] for row in one.rows}
+    assert {"the document's design", WORDS, ALL} == {row["name"] for row in one.rows}
     at_64 = {row["name"]: row["p50_ms"] for row in one.rows if row["n_tokens"] == 64}
-    assert at_64[KNOWN] < at_64[STRANGER]
+    assert at_64[WORDS] < at_64[ALL]
     assert any("PyTorch" in note for note in one.notes)
 
 

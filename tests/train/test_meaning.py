@@ -38,6 +38,9 @@ class TopicEncoder:
         counts = [[text.lower().count(team[:3].lower() + "xq") for team in TEAMS] for text in texts]
         return np.asarray(counts, np.float32).reshape(len(texts), self.n_dimensions)
 
+    def remembers(self, text: str) -> bool:
+        return True
+
 
 def write_tracker(path: Path, n: int, *, n_words: int, projects: int) -> Path:
     """Each report holds one of so many words that only its team uses."""

@@ -57,6 +57,9 @@ class FakeApi:
         self.bugs: dict[int, dict[str, Any]] = {}
         self.feedback: list[dict[str, Any]] = []
         self.duplicates: list[dict[str, Any]] = []
+        self.links: dict[int, int] = {}
+        self.dismissed: dict[int, set[int]] = {}
+        self.followers: dict[int, set[int]] = {}
         self.projects = [tag(1, "Tallybox")]
         self.tokens: dict[str, int] = {}
         self.refresh: dict[str, int] = {}
@@ -149,6 +152,12 @@ class FakeApi:
             (r"GET /bugs/(\d+)/events", lambda _key: {"items": []}),
             (r"GET /bugs/(\d+)/attachments", lambda _key: []),
             (r"GET /bugs/(\d+)/explanation", lambda _key: self._explanation()),
+            (r"GET /bugs/(\d+)/duplicates", lambda key: self._duplicates(me, int(key))),
+            (r"POST /bugs/(\d+)/duplicates", lambda key: self._link(me, int(key), body["duplicate_of"])),
+            (r"POST /bugs/(\d+)/duplicates/dismissed", lambda key: self._dismiss(int(key), body["other_id"])),
+            (r"DELETE /bugs/(\d+)/duplicates/(\d+)", lambda key, _other: self._split(int(key))),
+            (r"PUT /bugs/(\d+)/followers/me", lambda key: self._follow(me, int(key))),
+            (r"DELETE /bugs/(\d+)/followers/me", lambda key: self._unfollow(me, int(key))),
             (r"POST /predict", self._predict),
             (r"POST /report_bug", lambda: self._report(me, body)),
             (r"POST /update_bug", lambda: self._update(body)),
@@ -171,6 +180,44 @@ class FakeApi:
                 answer = handle(*found.groups())
                 return answer if isinstance(answer, httpx2.Response) else httpx2.Response(200, json=answer)
         return self.problem(404, "NotFound", f"There is no {call}.")
+
+    def _duplicates(self, me: int, key: int) -> dict[str, Any]:
+        root = self.links.get(key)
+        people = {self.bugs[key]["reporter"]["id"], *self.followers.get(key, set())}
+        known = {root, *(one for one, of in self.links.items() if of == key), *self.dismissed.get(key, set())}
+        return {
+            "repeats": self._linked(root) if root else None,
+            "repeated_by": [self._linked(one) for one, of in self.links.items() if of == key],
+            "candidates": [one for one in self.duplicates if one["bug_id"] not in {key, *known}],
+            "n_affected": len(people),
+            "follows": me in self.followers.get(key, set()),
+            "may_link": True,
+        }
+
+    def _linked(self, key: int) -> dict[str, Any]:
+        return {name: self.bugs[key][name] for name in ("id", "title", "status", "project", "created_at")}
+
+    def _link(self, me: int, key: int, other: int) -> httpx2.Response:
+        if key == other:
+            return self.problem(409, "CircularLink", "That link cannot be made: a bug cannot repeat itself.")
+        self.links[key] = other
+        return httpx2.Response(201, json=self._duplicates(me, key))
+
+    def _dismiss(self, key: int, other: int) -> httpx2.Response:
+        self.dismissed.setdefault(key, set()).add(other)
+        return httpx2.Response(204)
+
+    def _split(self, key: int) -> httpx2.Response:
+        del self.links[key]
+        return httpx2.Response(204)
+
+    def _follow(self, me: int, key: int) -> httpx2.Response:
+        self.followers.setdefault(key, set()).add(me)
+        return httpx2.Response(204)
+
+    def _unfollow(self, me: int, key: int) -> httpx2.Response:
+        self.followers[key].discard(me)
+        return httpx2.Response(204)
 
     def _sign_out(self, request: httpx2.Request) -> httpx2.Response:
         self.tokens.pop(request.headers["Authorization"].removeprefix("Bearer "), None)

@@ -90,10 +90,14 @@ def test_earlier_reports_are_shown_beside_the_suggestion_only_when_there_are_any
             "bug_id": 7,
             "title": "Cart crashed",
             "status": "resolved",
+            "project": "Tallybox",
+            "created_at": "2026-03-01T09:00:00Z",
             "probability": 0.8,
             "similarity": 0.9,
-            "evidence": ["same error"],
+            "evidence": [{"kind": "words", "values": ["cart", "pay"]}],
             "likely": True,
+            "possible_regression": True,
+            "n_affected": 2,
         }
     ]
     app = page_of("tess", "report")

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from bugflow.api.bugs import MetricsDep
 from bugflow.api.deps import Anyone, RuntimeDep
+from bugflow.ml.duplicates.search import NoSearch
 from bugflow.runtime import check_schema
 
 router = APIRouter(tags=["health"], dependencies=[Depends(Anyone())])
@@ -21,7 +22,7 @@ class Ready(BaseModel):
 
     Attributes:
         models: What answers for each task.
-        problems: Why a task is answered by rules; the product still works.
+        problems: Why a task is answered by rules, or no duplicates are found; the product still works.
     """
 
     status: Literal["ready"] = "ready"
@@ -39,9 +40,12 @@ def livez() -> Alive:
 def readyz(runtime: RuntimeDep) -> Ready:
     """The database answers and is at this version's migration; models are loaded or rules stand in for them."""
     check_schema(runtime.database)
+    problems = {task.value: problem for task, problem in runtime.predictor.problems.items()}
+    if isinstance(runtime.duplicates, NoSearch) and runtime.duplicates.problem:
+        problems["duplicates"] = runtime.duplicates.problem
     return Ready(
         models={task.value: version for task, version in runtime.predictor.versions.items()},
-        problems={task.value: problem for task, problem in runtime.predictor.problems.items()},
+        problems=problems,
     )
 
 

@@ -14,7 +14,14 @@ router = APIRouter(tags=["triage"])
 
 @router.post("/predict", dependencies=[Depends(May(Action.PREDICT))])
 def predict(
-    body: PredictRequest, runtime: RuntimeDep, team_names: TeamNames, explain: Annotated[bool, Query()] = False
+    body: PredictRequest,
+    runtime: RuntimeDep,
+    team_names: TeamNames,
+    explain: Annotated[bool, Query()] = False,
+    duplicates: Annotated[bool, Query(description="Whether to look for earlier reports that say the same.")] = True,
 ) -> PredictResponse:
     """Say how severe a report is, whose it is, and what it may repeat; nothing is saved."""
-    return predictions.predict(runtime.predictor, body=body, teams=team_names, explain=explain)
+    n = predictions.N_DUPLICATES if duplicates else 0
+    return predictions.predict(
+        runtime.database, runtime.predictor, body=body, teams=team_names, explain=explain, n_duplicates=n
+    )

@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "import": "bugflow.cli.imports:import_bugs",
     "predict": "bugflow.cli.predict:predict",
     "explain": "bugflow.cli.explain:explain",
+    "duplicates": "bugflow.cli.duplicates:app",
     "train": "bugflow.cli.train:train",
     "bench": "bugflow.cli.bench:bench",
     "models": "bugflow.cli.models:app",

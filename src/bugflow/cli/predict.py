@@ -43,7 +43,7 @@ def predict(
     answers = _with_model(texts, model, promise) if model else _with_shipped(texts, promise)
     shown = track(answers, "Predicting", len(ids), console=Console(stderr=True), transient=True)
     rows = ({"id": key, **answer} for key, answer in zip(ids, shown, strict=True))
-    _write_lines(out, (json.dumps(row, ensure_ascii=False) for row in rows))
+    write_lines(out, (json.dumps(row, ensure_ascii=False) for row in rows))
     typer.echo(f"{len(ids):,} reports: {out}", err=True)
 
 
@@ -76,7 +76,7 @@ def _rounded(probabilities: Iterable[tuple[str, float]]) -> dict[str, float]:
     return {label: round(probability, 6) for label, probability in probabilities}
 
 
-def _write_lines(path: Path, lines: Iterable[str]) -> None:
+def write_lines(path: Path, lines: Iterable[str]) -> None:
     """All of them or none: into a temporary file beside it, then renamed."""
     if not path.parent.is_dir():
         raise InvalidFile(path=path, reason=f"the folder {path.parent} does not exist. Make it first.")

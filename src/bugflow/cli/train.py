@@ -9,16 +9,22 @@ import typer
 
 from bugflow.cli.errors import needs_extra
 from bugflow.ml.artifact import Artifact, save_artifact
+from bugflow.ml.duplicates.ranker import save_ranker
 from bugflow.ml.encoder import load_encoder
+from bugflow.ml.train.dataset import find_files
 from bugflow.ml.train.embeddings import CachedEncoder, default_cache
+from bugflow.ml.train.pairs import train_ranker
 from bugflow.ml.train.recipe import default_recipe
 from bugflow.ml.train.run import artifact_path, train_model
 
+DUPLICATE_OF = "duplicate_of"
+
 
 class RecipeKind(StrEnum):
-    """The ways of training; all but the first need the extra `train`."""
+    """The ways of training; all but the first two need the extra `train`."""
 
     LINEAR = "linear"
+    PAIRS = "pairs"
     TRANSFORMER = "transformer"
     DISTILBERT_QUICK = "distilbert-quick"
     DISTILBERT_ENHANCED = "distilbert-enhanced"
@@ -42,21 +48,29 @@ def train(
     Fine-tuning that was killed goes on where it was: give the same command again.
     """
     path = artifact_path(out, task)
-    if recipe is RecipeKind.LINEAR:
+    if recipe in {RecipeKind.LINEAR, RecipeKind.PAIRS}:
         for option, value in (("--base", base), ("--samples", samples), ("--epochs", epochs)):
             if value is not None:
                 raise typer.BadParameter(
                     f"{option} is for fine-tuning: give --recipe {RecipeKind.TRANSFORMER} as well."
                 )
-        settings = default_recipe(task, label_column, kind=recipe.value)
         encoder = CachedEncoder(load_encoder(), default_cache(), progress=tell_embedded)
+    if recipe is RecipeKind.PAIRS:
+        if label_column != DUPLICATE_OF:
+            raise typer.BadParameter(f"--recipe {recipe.value} learns from the column {DUPLICATE_OF}.")
+        ranker = train_ranker(find_files(data), name=path.name, encoder=encoder, progress=tell)
+        save_ranker(ranker, path)
+        card = ranker.card
+    elif recipe is RecipeKind.LINEAR:
+        settings = default_recipe(task, label_column, kind=recipe.value)
         artifact = train_model(data, settings, name=path.name, encoder=encoder, progress=tell)
         save_artifact(artifact, path)
+        card = artifact.card
     else:
-        artifact = fine_tune(
+        card = fine_tune(
             data, path, recipe=recipe, task=task, label_column=label_column, base=base, samples=samples, epochs=epochs
-        )
-    typer.echo(artifact.card)
+        ).card
+    typer.echo(card)
     typer.echo(f"Saved: {path}")
 
 

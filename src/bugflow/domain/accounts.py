@@ -25,6 +25,7 @@ class Action(StrEnum):
     CORRECT = "correct predictions"
     COMMENT = "comment"
     EDIT_COMMENT = "edit comments"
+    LINK_DUPLICATE = "link duplicates"
     ATTACH = "attach files"
     REMOVE_ATTACHMENT = "remove attachments"
     MANAGE_SELF = "manage their account"
@@ -59,6 +60,7 @@ PERMISSIONS: dict[Action, dict[Role, Scope]] = {
         Action.CORRECT: (_NONE, _NONE, _ALL),
         Action.COMMENT: (_ALL, _ALL, _ALL),
         Action.EDIT_COMMENT: (_OWN, _OWN, _ALL),
+        Action.LINK_DUPLICATE: (_OWN, _ALL, _ALL),
         Action.ATTACH: (_OWN, _ALL, _ALL),
         Action.REMOVE_ATTACHMENT: (_OWN, _OWN, _ALL),
         Action.MANAGE_SELF: (_ALL, _ALL, _ALL),

@@ -16,6 +16,8 @@ class AuditAction(StrEnum):
     BUG_CHANGED = "bug.changed"
     BUG_CORRECTED = "bug.corrected"
     BUG_COMMENTED = "bug.commented"
+    BUG_LINKED = "bug.linked"
+    BUG_SPLIT = "bug.split"
     COMMENT_CHANGED = "comment.changed"
     ATTACHMENT_ADDED = "attachment.added"
     ATTACHMENT_REMOVED = "attachment.removed"

@@ -39,6 +39,8 @@ class EventKind(StrEnum):
     COMMENTED = "commented"
     ATTACHED = "attached"
     DETACHED = "detached"
+    LINKED = "linked"
+    SPLIT = "split"
 
 
 def check_move(old: Status, new: Status) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from bugflow.domain.duplicates import DuplicateCandidate, Fingerprint
+
 
 class Severity(StrEnum):
     """How bad it is, in rising order."""
@@ -79,30 +81,18 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class DuplicateCandidate:
-    """An earlier report that may say the same.
+class Assessment:
+    """Everything the machine says about one bug.
 
     Attributes:
-        probability: Calibrated, in [0, 1].
-        similarity: Cosine in [-1, 1].
-        evidence: What the two share, in words.
-        likely: Whether the probability is above the bar where precision was measured to keep the promise.
+        duplicates: Most probable first; empty also where nobody asked for them.
+        fingerprint: What is to be kept with the bug; None where the machine reads no words.
     """
-
-    bug_id: int
-    probability: float
-    similarity: float
-    evidence: Sequence[str] = ()
-    likely: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Assessment:
-    """Everything the machine says about one bug."""
 
     severity: Prediction
     team: Prediction
     duplicates: Sequence[DuplicateCandidate] = ()
+    fingerprint: Fingerprint | None = None
 
     @property
     def predictions(self) -> tuple[Prediction, Prediction]:

@@ -44,6 +44,10 @@ class Encoder(Protocol):
         """Vectors of unit length, float32 [n, d], in the order of the texts."""
         ...
 
+    def remembers(self, text: str) -> bool:
+        """Whether its vector is at hand, so that `encode` takes no time."""
+        ...
+
 
 class OnnxEncoder:
     """Tokeniser and network of one folder that `bugflow models export-encoder` wrote.
@@ -67,7 +71,7 @@ class OnnxEncoder:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of unit length, float32 [n, d], in the order of the texts; equal texts are computed once."""
-        cut = [text[: self._max_characters].encode("utf-8", "replace") for text in texts]
+        cut = [self._cut(text) for text in texts]
         keys = [hashlib.sha256(content).digest() for content in cut]
         with self._lock:
             known = {key: self._remembered[key] for key in keys if key in self._remembered}
@@ -79,6 +83,13 @@ class OnnxEncoder:
                 self._remembered.popitem(last=False)
         known |= found
         return np.asarray([known[key] for key in keys], np.float32).reshape(len(keys), self.n_dimensions)
+
+    def remembers(self, text: str) -> bool:
+        """Whether its vector is among the last ones made."""
+        return hashlib.sha256(self._cut(text)).digest() in self._remembered
+
+    def _cut(self, text: str) -> bytes:
+        return text[: self._max_characters].encode("utf-8", "replace")
 
     def _run_all(self, texts: list[str]) -> list[NDArray[np.float32]]:
         """One thread for what a request asks, all cores for what a file brings."""

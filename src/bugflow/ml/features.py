@@ -107,7 +107,7 @@ def extract(texts: Sequence[CleanText]) -> Features:
     hashes: list[int] = []
     spans: list[tuple[int, int, int]] = []
     for row, text in enumerate(texts):
-        for field, words in _fields(text):
+        for field, words in fields_of(text):
             if words:
                 hashes.extend([crc32(word.encode("utf-8")) for word in words])
                 spans.append((row, field, len(words)))
@@ -120,10 +120,10 @@ def extract(texts: Sequence[CleanText]) -> Features:
 def name_cues(text: CleanText) -> dict[int, str]:
     """The words behind each key of one report: `title: crash`. Colliding ones are joined by ` / `."""
     names: dict[int, dict[str, None]] = {}
-    for field, words in _fields(text):
+    for field, words in fields_of(text):
         hashes = np.asarray([crc32(word.encode("utf-8")) for word in words], np.uint64)
         prefix = "" if field is Field.DESCRIPTION else f"{field.name.lower()}: "
-        for key, word in zip(_place(_mix(hashes), field), words, strict=True):
+        for key, word in zip(_place(mix(hashes), field), words, strict=True):
             names.setdefault(int(key), {})[f"{prefix}{word}"] = None
         pairs = _place(_pair(hashes[:-1], hashes[1:]), field)
         for key, first, second in zip(pairs, words, words[1:], strict=False):
@@ -146,7 +146,7 @@ def split_words(text: str) -> list[str]:
     return words
 
 
-def _fields(text: CleanText) -> list[tuple[Field, list[str]]]:
+def fields_of(text: CleanText) -> list[tuple[Field, list[str]]]:
     return [
         (Field.TITLE, split_words(text.title)[: MAX_TOKENS["title"]]),
         (
@@ -166,7 +166,7 @@ def _count(
     field = np.repeat(fields, lengths).astype(np.uint64)
     within = np.ones(max(len(hashes) - 1, 0), bool)
     within[np.cumsum(lengths)[:-1] - 1] = False  # no pair across two fields
-    single = _place(_mix(hashes), field) | (row << np.uint64(32))
+    single = _place(mix(hashes), field) | (row << np.uint64(32))
     pairs = _place(_pair(hashes[:-1], hashes[1:]), field[:-1])[within] | (row[:-1][within] << np.uint64(32))
     entries, occurrences = np.unique(np.concatenate([single, pairs]), return_counts=True)
     offsets = np.searchsorted(entries, np.arange(n + 1, dtype=np.uint64) << np.uint64(32)).astype(np.int64)
@@ -174,7 +174,7 @@ def _count(
     return keys, offsets, (1 + np.log(occurrences)).astype(np.float32)
 
 
-def _mix(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mix(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Finalizer of SplitMix64 (Steele et al. 2014): CRC-32 alone is linear, its low bits correlate."""
     mixed = hashes + np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -183,7 +183,7 @@ def _mix(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _pair(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    return _mix((first << np.uint64(32)) | second)
+    return mix((first << np.uint64(32)) | second)
 
 
 def _place(mixed: NDArray[np.uint64], field: NDArray[np.uint64] | Field) -> NDArray[np.uint64]:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from bugflow.domain.duplicates import Reading
 from bugflow.domain.predictions import (
     Assessment,
     BugText,
     Decision,
-    DuplicateCandidate,
     Explanation,
     Prediction,
     Severity,
@@ -19,14 +19,13 @@ from bugflow.domain.predictions import (
 from bugflow.errors import ArtifactCorrupt, BugFlowError, UnknownLabel
 from bugflow.ml.artifact import Artifact, load_artifact
 from bugflow.ml.calibration import DEFAULT_PROMISE, decide
-from bugflow.ml.duplicates import DuplicateIndex, EmptyIndex
+from bugflow.ml.duplicates.search import DuplicateSearch, NoSearch
 from bugflow.ml.explain import explain_label, name_project
 from bugflow.ml.features import Features, extract
 from bugflow.ml.rules import explain_by_rules, predict_by_rules
 from bugflow.ml.text import clean
 from bugflow.ml.weak_labels import RULES_VERSION
 
-N_DUPLICATES = 5  # what the reporting form shows
 _BOLDNESS = (Decision.ASK, Decision.SUGGEST, Decision.AUTO)
 SHIPPED_MODELS = Path(__file__).parents[1] / "models"
 
@@ -54,6 +53,8 @@ class Assessor(Protocol):
         *,
         teams: Sequence[str] | None = None,
         promises: Mapping[Task, float] | None = None,
+        reading: Reading = Reading.WORDS,
+        n_duplicates: int = 0,
     ) -> list[Assessment]:
         """One assessment a text, in order.
 
@@ -62,6 +63,8 @@ class Assessor(Protocol):
             teams: The teams in use; None for those of the model. Others get no probability. With a team among them
                 that the model does not know, nothing is decided `auto`: no promise was measured for it.
             promises: The precision asked for, by task; `DEFAULT_PROMISE` where none is named.
+            reading: How thoroughly to read for what is kept with a bug and for the search of earlier ones.
+            n_duplicates: Earlier reports to find for each, at most.
         """
         ...
 
@@ -88,7 +91,7 @@ class Predictor:
 
     artifacts: Mapping[Task, Artifact]
     problems: Mapping[Task, str] = field(default_factory=dict)
-    duplicates: DuplicateIndex = field(default_factory=EmptyIndex)
+    duplicates: DuplicateSearch = field(default_factory=NoSearch)
 
     @property
     def versions(self) -> dict[Task, str]:
@@ -106,16 +109,23 @@ class Predictor:
         *,
         teams: Sequence[str] | None = None,
         promises: Mapping[Task, float] | None = None,
+        reading: Reading = Reading.WORDS,
+        n_duplicates: int = 0,
     ) -> list[Assessment]:
         """One assessment a text, in order; see `Assessor.assess`."""
         if not texts:
             return []
         promised = {task: (promises or {}).get(task, DEFAULT_PROMISE) for task in Task}
-        features = extract([clean(text) for text in texts]) if self.artifacts else None
+        cleaned = [clean(text) for text in texts]
+        features = extract(cleaned) if self.artifacts else None
         severities = self._predict(texts, features, task=Task.SEVERITY, promise=promised[Task.SEVERITY])
         owners = self._predict(texts, features, task=Task.TEAM, promise=promised[Task.TEAM], labels=teams)
-        candidates: list[list[DuplicateCandidate]] = self.duplicates.find_duplicates(texts, n=N_DUPLICATES)
-        return [Assessment(*fields) for fields in zip(severities, owners, candidates, strict=True)]
+        prints = [self.duplicates.read(text, reading) for text in cleaned]
+        candidates = [
+            self.duplicates.find(text, known, n=n_duplicates) if known and n_duplicates else []
+            for text, known in zip(cleaned, prints, strict=True)
+        ]
+        return [Assessment(*fields) for fields in zip(severities, owners, candidates, prints, strict=True)]
 
     def explain(
         self, text: BugText, task: Task, *, label: str | None = None, teams: Sequence[str] | None = None
@@ -195,7 +205,7 @@ def answer_all(
     ]
 
 
-def load_predictor(folder: Path | None = None, *, duplicates: DuplicateIndex | None = None) -> Predictor:
+def load_predictor(folder: Path | None = None, *, duplicates: DuplicateSearch | None = None) -> Predictor:
     """The newest model of each task in a folder of artifacts; a task whose model is missing or corrupt gets rules.
 
     Args:
@@ -213,7 +223,7 @@ def load_predictor(folder: Path | None = None, *, duplicates: DuplicateIndex | N
             artifacts[task] = load_task_artifact(newest, task)
         except BugFlowError as error:
             problems[task] = str(error)
-    return Predictor(artifacts, problems, duplicates or EmptyIndex())
+    return Predictor(artifacts, problems, duplicates or NoSearch())
 
 
 def load_task_artifact(path: Path, task: Task) -> Artifact:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from bugflow.domain.duplicates import Reading
 from bugflow.domain.predictions import (
     DEFAULT_TEAMS,
     Assessment,
@@ -48,6 +49,8 @@ class RulesPredictor:
         *,
         teams: Sequence[str] | None = None,
         promises: Mapping[Task, float] | None = None,  # noqa: ARG002  (protocol)
+        reading: Reading = Reading.WORDS,  # noqa: ARG002
+        n_duplicates: int = 0,  # noqa: ARG002
     ) -> list[Assessment]:
         """Severity and team of each report by the rules; no duplicates."""
         return [

@@ -8,8 +8,9 @@ from bugflow.domain.bugs import EventKind, SetBy, Status
 from bugflow.domain.feedback import NO_CHANGE
 from bugflow.domain.predictions import Severity, Source
 from bugflow.schemas.base import Body, Id, LongText, Moment, Name, Named, Read, ShortText, name_of
+from bugflow.schemas.duplicates import DuplicateRead
 from bugflow.schemas.pages import Page
-from bugflow.schemas.predictions import Description, DuplicateRead, Predictions, StoredPrediction, Title
+from bugflow.schemas.predictions import Description, Predictions, StoredPrediction, Title
 
 NameOf = Annotated[str, BeforeValidator(name_of)]
 

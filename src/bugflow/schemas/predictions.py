@@ -4,9 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bugflow.domain.bugs import MAX_DESCRIPTION_CHARACTERS, MAX_TITLE_CHARACTERS, Status
+from bugflow.domain.bugs import MAX_DESCRIPTION_CHARACTERS, MAX_TITLE_CHARACTERS
 from bugflow.domain.predictions import Decision, Severity, Source, Task
 from bugflow.schemas.base import Body, Moment, Name, NotBlank, Read, Storable
+from bugflow.schemas.duplicates import DuplicateRead
 
 Description = Annotated[str, Field(min_length=1, max_length=MAX_DESCRIPTION_CHARACTERS), Storable, NotBlank]
 Title = Annotated[str, Field(min_length=1, max_length=MAX_TITLE_CHARACTERS), Storable, NotBlank]
@@ -38,16 +39,6 @@ class PredictionRead(Read):
     top: list[LabelProbability]
     source: Source
     model_version: str
-
-
-class DuplicateRead(Read):
-    bug_id: int
-    title: str
-    status: Status
-    probability: float
-    similarity: float
-    evidence: list[str]
-    likely: bool
 
 
 class ContributionRead(Read):

@@ -7,14 +7,15 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
+from bugflow.db.engine import Database
 from bugflow.db.tables import Bug, PredictionRow
 from bugflow.domain.bugs import title_of
+from bugflow.domain.duplicates import Reading
 from bugflow.domain.predictions import Assessment, BugText, Decision, Explanation, Prediction, Severity, Task
 from bugflow.errors import NotFound
 from bugflow.ml.predictor import Assessor
 from bugflow.schemas.predictions import (
     ContributionRead,
-    DuplicateRead,
     ExplanationRead,
     LabelProbability,
     PredictionRead,
@@ -22,22 +23,36 @@ from bugflow.schemas.predictions import (
     PredictRequest,
     PredictResponse,
 )
+from bugflow.services.duplicates import finding
+
+N_DUPLICATES = 5  # what the reporting form shows
 
 N_CONTRIBUTIONS = 20
 """Cues shown of an explanation; what the others add up to is `hidden_weight`."""
 
 
-def predict(predictor: Assessor, *, body: PredictRequest, teams: Sequence[str], explain: bool) -> PredictResponse:
-    """Assess a text that is not reported (yet); nothing is saved, no transaction is open."""
+def predict(
+    database: Database,
+    predictor: Assessor,
+    *,
+    body: PredictRequest,
+    teams: Sequence[str],
+    explain: bool,
+    n_duplicates: int = N_DUPLICATES,
+) -> PredictResponse:
+    """Assess a text that is not reported (yet); nothing is saved, no transaction is open while it is read."""
     started = time.perf_counter()
     text = BugText(body.title or title_of(body.description), body.description, body.project)
-    assessment = predictor.assess([text], teams=teams)[0]
+    reading, wanted = (Reading.MEANING, n_duplicates + finding.SPARE) if n_duplicates else (Reading.WORDS, 0)
+    assessment = predictor.assess([text], teams=teams, reading=reading, n_duplicates=wanted)[0]
+    with database.read() as session:
+        duplicates = finding.shown(session, assessment.duplicates, n=n_duplicates) if assessment.duplicates else []
     explanation = [explained(predictor, text, task, teams=teams) for task in Task] if explain else None
     return PredictResponse(
         severity=Severity(assessment.severity.label),
         team=assessment.team.label,
         predictions=shown(assessment),
-        duplicates=shown_duplicates(assessment),
+        duplicates=duplicates,
         model_version="+".join(dict.fromkeys(p.model_version for p in assessment.predictions)),
         source=assessment.source,
         took_ms=round((time.perf_counter() - started) * 1000, 2),
@@ -90,10 +105,6 @@ def _shown(prediction: Prediction) -> PredictionRead:
         source=prediction.source,
         model_version=prediction.model_version,
     )
-
-
-def shown_duplicates(assessment: Assessment) -> list[DuplicateRead]:
-    return [DuplicateRead.model_validate(candidate) for candidate in assessment.duplicates]
 
 
 def working_severity(prediction: Prediction, *, machine_sets_critical: bool) -> Severity:

@@ -32,6 +32,8 @@ EVENT_NAMES = {
     EventKind.COMMENTED: "Commented",
     EventKind.ATTACHED: "File attached",
     EventKind.DETACHED: "File removed",
+    EventKind.LINKED: "Marked as a duplicate",
+    EventKind.SPLIT: "No longer a duplicate",
 }
 FIELD_NAMES = {
     "status": "Status",

@@ -12,7 +12,6 @@ from bugflow.errors import BugFlowError
 from bugflow.schemas.bugs import BugDetail, BugPatch, BugRead, BugUpdate
 from bugflow.schemas.feedback import FeedbackCreate
 from bugflow.schemas.predictions import (
-    DuplicateRead,
     ExplanationRead,
     LabelProbability,
     PredictionRead,
@@ -77,21 +76,6 @@ def show_reason(explanation: ExplanationRead, *, n: int = 5) -> None:
         look.reasons(explanation.contributions, n=n),
         *(f'<p class="bf-note">{escape(note)}</p>' for note in notes),
     )
-
-
-def show_duplicates(duplicates: Sequence[DuplicateRead]) -> None:
-    """Earlier reports that may say the same. Nothing is linked or closed by the machine."""
-    look.show('<h3 class="bf-sub">Reported before?</h3>')
-    for one in duplicates:
-        st.page_link("screens/bug.py", label=trouble.plain(one.title), query_params={"id": str(one.bug_id)})
-        regression = '<span class="bf-review">Possible regression</span>' if one.status is Status.RESOLVED else ""
-        likely = "Likely the same" if one.likely else "Perhaps the same"
-        look.show(
-            f'<div class="bf-line"><span class="bf-number">#{one.bug_id}</span>{look.status_mark(one.status)}'
-            f"{regression}"
-            f'<span class="bf-soft">{likely}, {percent(one.probability)}</span></div>',
-            f'<p class="bf-note">{escape("; ".join(one.evidence))}</p>' if one.evidence else "",
-        )
 
 
 def show_why(explanations: Sequence[ExplanationRead], bug: BugRead) -> None:

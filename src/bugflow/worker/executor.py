@@ -1,21 +1,30 @@
 """Running jobs: DBOS on the app's own database, so that a killed job goes on where it stopped."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
+from threading import Event, Thread
 from typing import Any
 
-from dbos import DBOS
+import structlog
+from dbos import DBOS, SetWorkflowID
 
 from bugflow.db.engine import make_engine
+from bugflow.ml.duplicates.search import LiveSearch
 from bugflow.runtime import Runtime
 from bugflow.services import housekeeping
+from bugflow.services.duplicates import fingerprints
+
+log = structlog.get_logger()
 
 APPLICATION_VERSION = "1"
 """Fixed, so that a new build goes on with the jobs of the old one; raise it only if their steps no longer fit."""
 
 HOUSEKEEPING_CRON = "17 3 * * *"  # daily, at an hour and minute when few are at work and few other jobs start
+
+WATCH_SECONDS = 1.0  # what is reported is found by its words at once, by its meaning after this and some 20 ms
 
 
 @contextmanager
@@ -38,10 +47,21 @@ def running_jobs(runtime: Runtime) -> Iterator[None]:
         }
     )
 
+    search = runtime.duplicates
+
     @DBOS.step(name="tidy")
     def tidy() -> dict[str, Any]:
         with runtime.database.write() as session:
             return asdict(housekeeping.tidy(session, now=runtime.clock()))
+
+    @DBOS.step(name="read_some")
+    def read_some() -> int:
+        return fingerprints.read_some(runtime.database, search) if isinstance(search, LiveSearch) else 0
+
+    @DBOS.workflow(name="read_bugs")
+    def read_bugs() -> None:
+        while read_some():
+            pass
 
     @DBOS.workflow(name="housekeeping")
     def keep_house(_scheduled_at: datetime, _context: object) -> None:
@@ -52,7 +72,43 @@ def running_jobs(runtime: Runtime) -> Iterator[None]:
         DBOS.apply_schedules(
             [{"schedule_name": "housekeeping", "workflow_fn": keep_house, "schedule": HOUSEKEEPING_CRON}]
         )
-        yield
+        with watching(partial(_start_reading, runtime, read_bugs)):
+            yield
     finally:
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=5)
         engine.dispose()
+
+
+@contextmanager
+def watching(look: Callable[[], None]) -> Iterator[None]:
+    """Look again and again, in a thread of its own, until the block ends; what goes wrong is logged and tried again."""
+    ended = Event()
+
+    def watch() -> None:
+        while not ended.wait(WATCH_SECONDS):
+            try:
+                look()
+            except Exception:
+                log.warning("jobs.watch_failed", exc_info=True)
+
+    thread = Thread(target=watch, name="jobs-watch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(timeout=WATCH_SECONDS)
+
+
+def _start_reading(runtime: Runtime, read_bugs: Callable[[], None]) -> None:
+    """Start the reading of bugs that nobody has read for their meaning yet: imported, edited or reported ones.
+
+    The newest of them names the run, so that of several workers one does it.
+    """
+    if not isinstance(runtime.duplicates, LiveSearch):
+        return
+    with runtime.database.read() as session:
+        unread = fingerprints.name_unread(session, runtime.duplicates.encoder.name)
+    if unread is not None:
+        with SetWorkflowID(f"read-{unread}"):
+            DBOS.start_workflow(read_bugs)

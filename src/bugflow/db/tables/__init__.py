@@ -6,6 +6,7 @@ from bugflow.db.tables.attachments import Attachment
 from bugflow.db.tables.audit import AuditEntry, AuditHead
 from bugflow.db.tables.bugs import Bug, BugEvent, ImportedBug
 from bugflow.db.tables.comments import Comment
+from bugflow.db.tables.duplicates import BugFingerprint, BugFollower, DuplicateLink, DuplicateVerdict
 from bugflow.db.tables.feedback import Feedback
 from bugflow.db.tables.idempotency import IdempotencyKey
 from bugflow.db.tables.notifications import Notification
@@ -19,7 +20,11 @@ __all__ = [
     "Base",
     "Bug",
     "BugEvent",
+    "BugFingerprint",
+    "BugFollower",
     "Comment",
+    "DuplicateLink",
+    "DuplicateVerdict",
     "Feedback",
     "IdempotencyKey",
     "ImportedBug",

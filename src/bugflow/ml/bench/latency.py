@@ -11,14 +11,18 @@ from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tokenizers import Tokenizer
 
+from bugflow.domain.duplicates import Reading
 from bugflow.domain.predictions import BugText
 from bugflow.ml.bench.bench import Bench
 from bugflow.ml.bench.tables import Table
 from bugflow.ml.classifier import LinearModel
-from bugflow.ml.duplicates import EmptyIndex
+from bugflow.ml.duplicates.index import IndexedBug
+from bugflow.ml.duplicates.search import LiveSearch, make_search
+from bugflow.ml.duplicates.words import ENTRY, WORD_BITS, Entries, Part
 from bugflow.ml.encoder import MANY, SHIPPED_ENCODER, TOKENIZER
 from bugflow.ml.folder import MANIFEST
 from bugflow.ml.predictor import Predictor, load_predictor
@@ -42,13 +46,18 @@ _COLUMNS = {
     "p95_ms": "p95 ms",
     "ratio": "times as long as BugFlow (p50)",
 }
-_NO_INDEX = "Earlier reports are not searched here: there is no index of duplicates."
 _NO_TORCH = (
     "The document's design was left out: torch and transformers are not installed (pip install 'bugflow[train]')."
 )
 
-KNOWN = "BugFlow, a project that its models know: words alone"
-STRANGER = "**BugFlow**, any other: words and meaning"
+WORDS = "BugFlow, severity and team of a project that its models know: words alone"
+ALL = "**BugFlow**, any project: severity, team and duplicates among 100,000 bugs"
+MEANING = "BugFlow, severity and team of any other project: words and meaning"
+N_BUGS = 100_000
+WORDS_A_BUG = 80  # different ones; the mean of 109,380 reports of four trackers
+N_WORDS = 200_000
+BUGS_AT_ONCE = 10_000
+N_CANDIDATES = 5  # what the reporting form shows
 
 
 class Design(Protocol):
@@ -66,7 +75,8 @@ def measure_latency(bench: Bench) -> list[Table]:
             "The document's design: DistilBERT for severity, another for team, MiniLM for duplicates, in PyTorch with "
             "random weights of their sizes; without the time to split texts into tokens.",
             f"BugFlow's encoder reads the first {_encoder_tokens()} tokens of a text, the design all of them.",
-            _NO_INDEX if isinstance(load_predictor().duplicates, EmptyIndex) else "",
+            f"The {N_BUGS:,} bugs are made up: {WORDS_A_BUG} words each out of {N_WORDS:,}, as unevenly frequent as in "
+            "real text, and random vectors.",
             "" if design else _NO_TORCH,
         ]
         return [
@@ -115,23 +125,58 @@ def _encoder_tokens() -> int:
 
 
 def _measure_one(bench: Bench, design: Design | None, *, notes: Sequence[str]) -> Table:
-    predictor = load_predictor()
+    predictor = load_predictor(duplicates=fill_search(bench))
     rows: list[dict[str, Any]] = []
     for n_tokens in LENGTHS:
         bench.tell(f"latency at {n_tokens} tokens")
         texts = make_texts(bench.n_runs + N_WARM, n_tokens=n_tokens)
         took = {
-            KNOWN: time_calls([partial(predictor.assess, [text]) for text in _of_known_project(texts, predictor)]),
-            STRANGER: time_calls([partial(predictor.assess, [text]) for text in texts]),
+            WORDS: time_calls([partial(predictor.assess, [text]) for text in _of_known_project(texts, predictor)]),
+            ALL: time_calls(
+                [
+                    partial(predictor.assess, [text], reading=Reading.MEANING, n_duplicates=N_CANDIDATES)
+                    for text in texts
+                ]
+            ),
         }
         if design is not None:
             took["the document's design"] = time_calls([partial(design.assess, n_tokens)] * len(texts))
-        ours = took[STRANGER]["p50_ms"]
+        ours = took[ALL]["p50_ms"]
         rows += [
             {"n_tokens": n_tokens, "name": name, **times, "ratio": round(times["p50_ms"] / ours, 2)}
             for name, times in took.items()
         ]
     return Table("latency: one report", "none; texts made up here", _COLUMNS, rows, notes)
+
+
+def fill_search(bench: Bench, *, n: int = N_BUGS) -> LiveSearch:
+    """A search over n made-up bugs, with the shipped encoder and ranker."""
+    bench.tell(f"index of {n:,} bugs")
+    search = make_search()
+    rng = np.random.default_rng(0)
+    d = search.index.n_dimensions
+    frequency = 1 / np.arange(1, N_WORDS + 1)
+    hashes = np.unique(rng.integers(0, 2**WORD_BITS, 2 * N_WORDS, dtype=np.uint32))[:N_WORDS]
+    cumulated = np.cumsum(rng.permutation(frequency / frequency.sum()))
+    for start in range(0, n, BUGS_AT_ONCE):
+        size = min(BUGS_AT_ONCE, n - start)
+        vectors = rng.standard_normal((size, d)).astype(np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        drawn = np.searchsorted(cumulated, rng.random((size, WORDS_A_BUG)) * cumulated[-1])
+        search.index.add(
+            IndexedBug(start + row, float(start), 0, _entries_of(hashes[np.unique(drawn[row])]), vectors[row])
+            for row in range(size)
+        )
+    return search
+
+
+def _entries_of(words: NDArray[np.uint32]) -> Entries:
+    """A report's words, a tenth of them in the title."""
+    entries = np.zeros(len(words), ENTRY)
+    part = np.where(np.arange(len(words)) % 10 == 0, Part.TITLE, Part.DESCRIPTION).astype(np.uint32)
+    entries["key"] = np.sort((part << np.uint32(WORD_BITS)) | words)
+    entries["count"] = 1
+    return entries
 
 
 def _of_known_project(texts: Sequence[BugText], predictor: Predictor) -> list[BugText]:
@@ -148,8 +193,8 @@ def _measure_batches(bench: Bench, design: Design | None) -> Table:
     predictor = load_predictor()
     known = _of_known_project(texts, predictor)
     ways: dict[str, tuple[int, Callable[[], object]]] = {
-        KNOWN: (n, lambda: predictor.assess(known)),
-        STRANGER: (n, lambda: predictor.assess(texts)),
+        WORDS: (n, lambda: predictor.assess(known)),
+        MEANING: (n, lambda: predictor.assess(texts)),
     }
     if design is not None:
         ways["the document's design"] = (BATCH, lambda: design.assess(BATCH_TOKENS, n_texts=BATCH))

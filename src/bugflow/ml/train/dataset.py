@@ -74,9 +74,7 @@ def read_dataset(
         InvalidFile: A file cannot be used.
         TooFewSamples: Fewer than two labels have enough reports.
     """
-    files = [file for path in paths for file in _files(path)]
-    if not files:
-        raise InvalidFile(path=", ".join(map(str, paths)), reason="there is no CSV, JSONL or Parquet file in it.")
+    files = find_files(paths)
     frames = []
     for file in files:
         frames.append(_standard(file, recipe))
@@ -96,7 +94,7 @@ def read_dataset(
         truth=truth,
         weights=np.asarray([recipe.evidence_weights.get(mark, 1.0) for mark in rows["strength"]], np.float64),
         sources=rows["source"].to_numpy().astype(np.str_),
-        clusters=_clusters(rows),
+        clusters=clusters_of(rows),
         age=rows["age"].to_numpy().astype(np.float64),
         by_keywords=_keywords(rows, labels, recipe),
         facts={
@@ -128,8 +126,16 @@ def split_by_time(data: Dataset, recipe: Recipe, *, test_share: float) -> tuple[
     return tuple(np.flatnonzero(stays & (part == number)) for number in range(3))  # type: ignore[return-value]
 
 
-def _files(path: Path) -> list[Path]:
-    return sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+def find_files(paths: Sequence[Path]) -> list[Path]:
+    """The files, and of folders the Parquet files in them.
+
+    Raises:
+        InvalidFile: There are none.
+    """
+    files = [file for path in paths for file in (sorted(path.glob("*.parquet")) if path.is_dir() else [path])]
+    if not files:
+        raise InvalidFile(path=", ".join(map(str, paths)), reason="there is no CSV, JSONL or Parquet file in it.")
+    return files
 
 
 def _standard(path: Path, recipe: Recipe) -> pl.DataFrame:
@@ -191,8 +197,8 @@ def _labels(names: list[str], recipe: Recipe) -> tuple[str, ...]:
     return (*known, *sorted(enough - set(known)))
 
 
-def _clusters(rows: pl.DataFrame) -> Index:
-    """Connected parts of the duplicate links, by union-find within a tracker."""
+def clusters_of(rows: pl.DataFrame) -> Index:
+    """Connected parts of the duplicate links of columns source, id and duplicate_of, by union-find within a tracker."""
     place = {key: row for row, key in enumerate(zip(rows["source"], rows["id"], strict=True)) if key[1]}
     parent = list(range(len(rows)))
 

@@ -61,6 +61,10 @@ class CachedEncoder:
             self._places, self._vectors = self.read()
         return self._vectors[[self._places[key] for key in keys]].astype(np.float32)
 
+    def remembers(self, text: str) -> bool:
+        """Whether its vector was read from the folder, or made, before."""
+        return hash_text(text) in self._places
+
     def add(self, keys: NDArray[np.uint8], vectors: NDArray[np.float16]) -> Path:
         """Write one part: keys uint8 [n, 32], vectors float16 [n, d]."""
         content = save({"keys": np.ascontiguousarray(keys), "vectors": np.ascontiguousarray(vectors)})

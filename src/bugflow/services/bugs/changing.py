@@ -10,11 +10,12 @@ from bugflow.domain.accounts import Action, Actor, demand
 from bugflow.domain.audit import AuditAction
 from bugflow.domain.bugs import EventKind, Status, check_move
 from bugflow.domain.notifications import NotificationKind
-from bugflow.domain.predictions import Task
+from bugflow.domain.predictions import BugText, Task
 from bugflow.errors import LostUpdate
 from bugflow.schemas.bugs import BugDetail, BugPatch, BugUpdate, BugUpdated
 from bugflow.services import audit, feedback, notifications, teams
 from bugflow.services.bugs import reading
+from bugflow.services.duplicates import finding, fingerprints
 
 
 def update_bug(session: Session, *, actor: Actor, body: BugUpdate, now: datetime) -> BugUpdated:
@@ -90,6 +91,7 @@ def patch_bug(
 
 
 def _edit(session: Session, bug: Bug, *, actor: Actor, body: BugPatch, now: datetime) -> None:
+    before = (bug.title, bug.description, bug.project_id)
     if body.title is not None and body.title.strip() != bug.title:
         _changed(session, bug, "title", bug.title, body.title.strip(), actor=actor, now=now)
         bug.title = body.title.strip()
@@ -101,7 +103,9 @@ def _edit(session: Session, bug: Bug, *, actor: Actor, body: BugPatch, now: date
         project = teams.get_or_create_project(session, body.project, now=now)
         if project.id != bug.project_id:
             _changed(session, bug, "project", bug.project.name, project.name, actor=actor, now=now)
-            bug.project = project
+            bug.project, bug.project_id = project, project.id
+    if (bug.title, bug.description, bug.project_id) != before:
+        fingerprints.keep_words(session, bug.id, BugText(bug.title, bug.description, bug.project.name))
 
 
 def _changed(
@@ -125,7 +129,7 @@ def _move(session: Session, bug: Bug, new: Status, *, actor: Actor, now: datetim
     _changed(session, bug, "status", bug.status, new, actor=actor, now=now)
     bug.status = new
     bug.resolved_at = now if new is Status.RESOLVED else None
-    people = [bug.reporter_id, bug.assigned_to_id]
+    people = [bug.reporter_id, bug.assigned_to_id, *finding.followers_of(session, bug.id)]
     notifications.notify(session, NotificationKind.MOVED, bug_id=bug.id, user_ids=people, actor_id=actor.id, now=now)
 
 

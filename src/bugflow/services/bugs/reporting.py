@@ -13,12 +13,14 @@ from bugflow.db.tables import Bug, BugEvent, IdempotencyKey, PredictionRow
 from bugflow.domain.accounts import Actor
 from bugflow.domain.audit import AuditAction
 from bugflow.domain.bugs import EventKind, SetBy, Status, title_of
+from bugflow.domain.duplicates import Reading
 from bugflow.domain.predictions import Assessment, BugText, Severity, Task
 from bugflow.errors import IdempotencyKeyReused
 from bugflow.ml.predictor import Assessor
 from bugflow.schemas.bugs import BugCreate, BugReported
 from bugflow.services import audit, feedback, notifications, predictions, teams
 from bugflow.services.bugs import reading
+from bugflow.services.duplicates import finding, fingerprints
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +54,20 @@ def report_bug(
         IdempotencyKeyReused: The key belongs to another report.
     """
     title = (body.title or title_of(body.description)).strip()
-    assessment = predictor.assess([BugText(title, body.description, body.project)], teams=team_names)[0]
+    text = BugText(title, body.description, body.project)
+    # Its meaning only if it was previewed: else a worker reads it in a moment, and the reporter does not wait for that.
+    n = predictions.N_DUPLICATES + finding.SPARE
+    assessment = predictor.assess([text], teams=team_names, reading=Reading.REMEMBERED, n_duplicates=n)[0]
 
     if idempotency_key is not None:
         earlier = _claim_key(session, actor, idempotency_key, body, now=now)
         if earlier is not None:
-            return _reported(reading.get_bug(session, earlier), assessment)
+            return _reported(session, reading.get_bug(session, earlier), assessment)
     bug = _new_bug(session, actor=actor, body=body, title=title, assessment=assessment, policy=policy, now=now)
     session.add(bug)
     session.flush()
+    if assessment.fingerprint is not None:
+        fingerprints.keep_new(session, [(bug.id, assessment.fingerprint)])
     _keep_predictions(session, bug, assessment, actor=actor, now=now)
     session.add(BugEvent(bug_id=bug.id, kind=EventKind.REPORTED, actor_id=actor.id, created_at=now))
     maybe_critical = body.severity is None and assessment.severity.label == Severity.CRITICAL != bug.severity
@@ -81,7 +88,7 @@ def report_bug(
         team=bug.team.name,
         source=assessment.source.value,
     )
-    return _reported(bug, assessment)
+    return _reported(session, bug, assessment)
 
 
 def _new_bug(
@@ -143,7 +150,7 @@ def _claim_key(session: Session, actor: Actor, key: str, body: BugCreate, *, now
     return earlier.bug_id
 
 
-def _reported(bug: Bug, assessment: Assessment) -> BugReported:
+def _reported(session: Session, bug: Bug, assessment: Assessment) -> BugReported:
     return BugReported(
         id=bug.id,
         title=bug.title,
@@ -154,6 +161,6 @@ def _reported(bug: Bug, assessment: Assessment) -> BugReported:
         team_set_by=bug.team_set_by,
         needs_review=bug.needs_review,
         predictions=predictions.shown(assessment),
-        duplicates=predictions.shown_duplicates(assessment),
+        duplicates=finding.shown(session, assessment.duplicates, n=predictions.N_DUPLICATES, without=bug.id),
         source=assessment.source,
     )

@@ -20,6 +20,7 @@ from bugflow.errors import InvalidFile
 from bugflow.ml.predictor import Assessor
 from bugflow.services import audit, predictions, teams
 from bugflow.services.bugs.reporting import TriagePolicy
+from bugflow.services.duplicates import fingerprints
 from bugflow.services.imports.files import Row, read_columns, read_rows
 from bugflow.services.imports.rows import (
     BadRowError,
@@ -245,6 +246,8 @@ def _write(
         ImportedBug,
         [{"source": options.source, "external_id": bug.external_id, "bug_id": n} for n, (bug, _) in numbered],
     )
+    prints = [(n, assessment.fingerprint) for n, (_, assessment) in numbered if assessment.fingerprint is not None]
+    fingerprints.keep_new(session, prints)
     insert_many(
         session,
         PredictionRow,

@@ -8,7 +8,7 @@ from bugflow.client import ApiProblem, TaggedBug
 from bugflow.domain.bugs import MAX_DESCRIPTION_CHARACTERS, MAX_TITLE_CHARACTERS, SetBy
 from bugflow.errors import BugFlowError
 from bugflow.schemas.bugs import BugDetail, BugPatch
-from bugflow.ui import conversation, look, triage, trouble
+from bugflow.ui import conversation, duplicates, look, triage, trouble
 from bugflow.ui.format import DASH, ago, moment_text
 from bugflow.ui.session import Session, current
 
@@ -181,6 +181,7 @@ def side(session: Session, tagged: TaggedBug) -> None:
         with st.container(border=True):
             look.show('<h2 class="bf-sub">Correct the triage</h2>')
             triage.correction(session, bug)
+    duplicates.panel(session, bug)
     if bug.predictions:
         with st.container(border=True):
             look.show('<h2 class="bf-sub">What BugFlow said</h2>')

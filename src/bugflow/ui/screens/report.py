@@ -11,7 +11,7 @@ from bugflow.domain.predictions import Severity, Task
 from bugflow.errors import BugFlowError
 from bugflow.schemas.bugs import BugCreate, BugReported
 from bugflow.schemas.predictions import PredictRequest, PredictResponse
-from bugflow.ui import look, triage, trouble
+from bugflow.ui import duplicates, look, triage, trouble
 from bugflow.ui.components.typing_pause import watch_typing
 from bugflow.ui.format import SEVERITY_NAMES, label_name, size_text
 from bugflow.ui.session import Session, current
@@ -54,7 +54,7 @@ def show_suggestion(response: PredictResponse | None) -> None:
                 triage.show_reason(explanation)
     if response.duplicates:
         with st.container(border=True):
-            triage.show_duplicates(response.duplicates)
+            duplicates.show_while_writing(current(), response.duplicates)
 
 
 def override(label: str, options: list[str], predicted: str | None) -> str | None:
@@ -119,7 +119,7 @@ def show_reported(reported: BugReported, refused: list[str]) -> None:
     for message in refused:
         st.warning(trouble.plain(message), icon=":material/attach_file:")
     if reported.duplicates:
-        triage.show_duplicates(reported.duplicates)
+        duplicates.show_found(reported.duplicates)
     if st.button("Report another bug", type="primary", icon=":material/add:"):
         del st.session_state["reported"]
         st.rerun()
@@ -196,6 +196,9 @@ def page() -> None:
     if reported is not None:
         show_reported(*reported)
         return
+    followed = st.session_state.pop("followed", None)
+    if followed is not None:
+        st.success(f"You follow bug #{followed}: you are told what becomes of it.", icon=":material/group_add:")
     form()
 
 

@@ -1,0 +1,1 @@
+"""Which earlier reports say the same: search, pair features, re-ranker, evidence."""

@@ -1,0 +1,190 @@
+"""The bugs reported so far, in memory: searched by words and by meaning, changed while it is searched."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bugflow.ml.duplicates import postings
+from bugflow.ml.duplicates.pairs import UNRANKED, Pool, Query, Weighed, compare
+from bugflow.ml.duplicates.postings import PART_WEIGHTS, Segment
+from bugflow.ml.duplicates.words import PROSE, WORD_BITS, WORD_MASK, Entries, Part
+
+POOL = 100  # candidates that each of the two searches brings
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedBug:
+    """A bug as the index takes it up.
+
+    Attributes:
+        day: When it was filed, days since 1970.
+        project: Hash of the project's name, 0 where none is named.
+        vector: float32 [d] of unit length, or None until it is made.
+    """
+
+    bug_id: int
+    day: float
+    project: int
+    entries: Entries
+    vector: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True)
+class _State:
+    """What a search sees: arrays are written behind `n` only, everything else is replaced."""
+
+    n: int
+    ids: NDArray[np.int64]
+    days: NDArray[np.float64]
+    projects: NDArray[np.uint32]
+    alive: NDArray[np.bool_]
+    vectors: NDArray[np.float32]
+    rows: list[Entries]
+    segments: list[Segment] = field(default_factory=list)
+
+    @staticmethod
+    def empty(n_dimensions: int) -> "_State":
+        vectors = np.zeros((0, n_dimensions), np.float32)
+        numbers = np.zeros(0, np.int64)
+        return _State(0, numbers, np.zeros(0), numbers.astype(np.uint32), np.zeros(0, bool), vectors, [])
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The candidates of one query, in no order; row i of `pairs` belongs to bug i. `weighed`: the query's own words."""
+
+    bug_ids: NDArray[np.int64]
+    cosines: NDArray[np.float32]
+    pairs: NDArray[np.float32]
+    entries: Sequence[Entries]
+    weighed: Weighed
+
+
+class BugIndex:
+    """Bugs by position, in the order in which they came. Safe for many readers and writers at once."""
+
+    def __init__(self, n_dimensions: int) -> None:
+        self.n_dimensions = n_dimensions
+        self._state = _State.empty(n_dimensions)
+        self._place: dict[int, int] = {}
+        self._writing = Lock()
+
+    def __len__(self) -> int:
+        return len(self._place)
+
+    def add(self, bugs: Iterable[IndexedBug]) -> None:
+        """Take up bugs; one that is there is replaced."""
+        with self._writing:
+            bugs = list({bug.bug_id: bug for bug in bugs}.values())
+            if not bugs:
+                return
+            old = self._state
+            self._state = self._grown(old, bugs)
+            for place, bug in enumerate(bugs, start=old.n):
+                if (before := self._place.get(bug.bug_id)) is not None:
+                    self._state.alive[before] = False
+                self._place[bug.bug_id] = place
+
+    def remove(self, bug_ids: Iterable[int]) -> None:
+        """Never find these bugs again; unknown ones are passed over."""
+        with self._writing:
+            for bug_id in bug_ids:
+                if (place := self._place.pop(bug_id, None)) is not None:
+                    self._state.alive[place] = False
+
+    def search(self, query: Query, *, before: float | None = None, without: int | None = None) -> Found:
+        """The candidates for a query.
+
+        Args:
+            before: Only bugs filed before this day.
+            without: A bug that is not looked at: the query itself.
+        """
+        state = self._state
+        n = state.n
+        allowed = state.alive[:n].copy()
+        if before is not None:
+            allowed &= state.days[:n] < before
+        if without is not None and (own := self._place.get(without)) is not None and own < n:
+            allowed[own] = False
+        weighed = weigh(state.segments, query.entries, n=n)
+        bm25 = postings.score(state.segments, weighed.words, weighed.rarities, n=n)
+        by_words = _best(bm25, allowed & (bm25 > 0))
+        cosines, by_meaning = np.zeros(n, np.float32), np.zeros(0, np.int64)
+        if query.vector is not None:
+            cosines = state.vectors[:n] @ query.vector
+            by_meaning = _best(cosines, allowed & (cosines > 0))
+        places = np.union1d(by_words, by_meaning)
+        entries = [state.rows[place] for place in places]
+        pool = Pool(
+            places,
+            cosines[places],
+            bm25[places],
+            _ranks(places, by_meaning),
+            _ranks(places, by_words),
+            entries,
+            state.projects[places],
+            state.days[places],
+        )
+        return Found(state.ids[places], cosines[places], compare(query, weighed, pool), entries, weighed)
+
+    def _grown(self, old: _State, bugs: list[IndexedBug]) -> _State:
+        n = old.n + len(bugs)
+        room = old.ids.shape[0]
+        wanted = room if n <= room else max(n, room + room // 2, 64)
+        ids, days, projects, alive = (_room(a, wanted) for a in (old.ids, old.days, old.projects, old.alive))
+        vectors = _room(old.vectors, wanted)
+        new = slice(old.n, n)
+        ids[new] = [bug.bug_id for bug in bugs]
+        days[new] = [bug.day for bug in bugs]
+        projects[new] = [bug.project for bug in bugs]
+        alive[new] = True
+        vectors[new] = 0
+        for place, bug in enumerate(bugs, start=old.n):
+            if bug.vector is not None:
+                vectors[place] = bug.vector
+        rows = [bug.entries for bug in bugs]
+        segments = postings.grow(old.segments, Segment.of(rows, first=old.n))
+        kept = old.rows
+        kept.extend(rows)  # positions below n stay as they are
+        return _State(n, ids, days, projects, alive, vectors, kept, segments)
+
+
+def weigh(segments: Sequence[Segment], entries: Entries, *, n: int) -> Weighed:
+    """The words of a query, with how rare they are among n bugs."""
+    part = entries["key"] >> np.uint32(WORD_BITS)
+    searched = part < len(PROSE)
+    words, place = np.unique(entries["key"][searched] & WORD_MASK, return_inverse=True)
+    counts = np.bincount(place, weights=entries["count"][searched] * PART_WEIGHTS[part[searched]], minlength=len(words))
+    in_title = np.bincount(place, weights=part[searched] == Part.TITLE, minlength=len(words)) > 0
+    in_body = np.bincount(place, weights=part[searched] != Part.TITLE, minlength=len(words)) > 0
+    rarities = postings.rarities(segments, words, n=n)
+    length = np.full(len(words), counts.sum(), np.float32)
+    perfect = float((rarities * postings.damp(counts.astype(np.float32), length)).sum())
+    return Weighed(words, rarities, in_title, in_body, perfect)
+
+
+def _room(array: NDArray, wanted: int) -> NDArray:  # type: ignore[type-arg]
+    """The array itself if it is long enough, else a longer copy."""
+    if len(array) >= wanted:
+        return array
+    grown = np.zeros((wanted, *array.shape[1:]), array.dtype)
+    grown[: len(array)] = array
+    return grown
+
+
+def _best(scores: NDArray[np.float32], allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Positions of the `POOL` best, best first; of equal ones the earlier."""
+    places = np.flatnonzero(allowed)
+    if len(places) > POOL:
+        least = np.partition(scores[places], -POOL)[-POOL]
+        places = places[scores[places] >= least]
+    return places[np.argsort(-scores[places], kind="stable")][:POOL]
+
+
+def _ranks(places: NDArray[np.int64], ranked: NDArray[np.int64]) -> NDArray[np.float32]:
+    ranks = np.full(len(places), UNRANKED, np.float32)
+    ranks[np.searchsorted(places, ranked)] = np.arange(len(ranked))
+    return ranks

@@ -1,0 +1,191 @@
+"""What two reports have in common, as numbers: the columns that the re-ranker reads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bugflow.ml.duplicates.postings import damp
+from bugflow.ml.duplicates.words import PROSE, WORD_BITS, WORD_MASK, Entries, Part
+
+COLUMNS = (
+    "cosine",
+    "cosine above the mean of the best ten",
+    "cosine below the best",
+    "rank by cosine",
+    "BM25",
+    "BM25 of what an equal report would get",
+    "BM25 of the best",
+    "rank by BM25",
+    "BM25 of the titles",
+    "BM25 of the bodies",
+    "title in the other's body",
+    "title words that the earlier report lacks",
+    "title words that the report lacks",
+    "share of the earlier report that is shared",
+    "same exception",
+    "same error code",
+    "same stack frames",
+    "other stack frames",
+    "same version",
+    "other version",
+    "same platform",
+    "other platform",
+    "time between",
+    "same project",
+    "length of the report",
+    "length of the earlier report",
+    "difference of lengths",
+)
+"""One row a pair of a report and an earlier one. No column depends on ids or on labels that people gave."""
+
+UNRANKED = 300  # rank of a candidate that one of the two searches did not bring
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The report whose earlier likes are looked for.
+
+    Attributes:
+        entries: Its words.
+        vector: float32 [d] of unit length; None where no encoder is at hand.
+        project: Hash of the project's name, 0 where none is named.
+        day: When it was filed, days since 1970.
+    """
+
+    entries: Entries
+    vector: NDArray[np.float32] | None
+    project: int
+    day: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The c candidates that the two searches brought.
+
+    Attributes:
+        places: int64 [c]; positions in the index.
+        cosines, bm25: float32 [c]; a cosine is 0 where one of the two has no vector.
+        cosine_ranks, bm25_ranks: float32 [c]; from 0, `UNRANKED` where that search did not bring it.
+        entries: The words of each.
+        projects: uint32 [c].
+        days: float64 [c].
+    """
+
+    places: NDArray[np.int64]
+    cosines: NDArray[np.float32]
+    bm25: NDArray[np.float32]
+    cosine_ranks: NDArray[np.float32]
+    bm25_ranks: NDArray[np.float32]
+    entries: Sequence[Entries]
+    projects: NDArray[np.uint32]
+    days: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """The prose of a query with the rarity of its words.
+
+    Attributes:
+        words: uint32 [q], rising, without repetition.
+        rarities: float32 [q].
+        in_title, in_body: bool [q].
+        perfect: BM25 that an equal report would get.
+    """
+
+    words: NDArray[np.uint32]
+    rarities: NDArray[np.float32]
+    in_title: NDArray[np.bool_]
+    in_body: NDArray[np.bool_]
+    perfect: float
+
+
+def compare(query: Query, weighed: Weighed, pool: Pool) -> NDArray[np.float32]:
+    """float32 [c, len(COLUMNS)]."""
+    c = len(pool.places)
+    owners = np.repeat(np.arange(c), [len(row) for row in pool.entries])
+    entries = np.concatenate([query.entries[:0], *pool.entries])
+    part = entries["key"] >> np.uint32(WORD_BITS)
+    words, counts = entries["key"] & WORD_MASK, entries["count"].astype(np.float32)
+    is_prose = part < len(PROSE)
+    is_title = part == Part.TITLE
+    is_body = is_prose & ~is_title
+
+    place = np.minimum(np.searchsorted(weighed.words, words), max(len(weighed.words) - 1, 0))
+    hit = (weighed.words[place] == words) & is_prose if len(weighed.words) else np.zeros(len(words), bool)
+    rarity = np.where(hit, weighed.rarities[place], 0.0) if len(weighed.words) else np.zeros(len(words))
+    in_title = hit & weighed.in_title[place] if len(weighed.words) else hit
+    in_body = hit & weighed.in_body[place] if len(weighed.words) else hit
+
+    def total(weights: NDArray[np.floating[Any]], chosen: NDArray[np.bool_]) -> NDArray[np.float32]:
+        return np.bincount(owners[chosen], weights=weights[chosen], minlength=c).astype(np.float32)
+
+    title_lengths, body_lengths = total(counts, is_title), total(counts, is_body)
+    # Parts are damped against their own usual lengths: a title of ten words is as usual as a body of a hundred.
+    title_bm25 = total(rarity * damp(counts, 13 * title_lengths[owners]), in_title & is_title)
+    body_bm25 = total(rarity * damp(counts, 1.3 * body_lengths[owners]), in_body & is_body)
+    crossed = total(rarity, in_title & is_body)
+    # What a title alone says, "iOS" against "Android", is what tells clones of one request apart.
+    said = np.unique(np.stack([owners[in_title], place[in_title]]), axis=1)
+    lacking = np.bincount(said[0], weights=weighed.rarities[said[1]] if said.size else None, minlength=c)
+    n_title = np.maximum(total(np.ones(len(words)), is_title), 1)
+    n_unsaid = total(np.ones(len(words)), is_title & ~hit)
+    title_mass = float(weighed.rarities[weighed.in_title].sum()) + 1.0
+    body_mass = float(weighed.rarities[weighed.in_body].sum()) + 1.0
+    n_words = np.maximum(total(np.ones(len(words)), is_prose), 1)
+    n_shared = total(np.ones(len(words)), hit)
+
+    lengths = np.log1p(title_lengths + body_lengths)
+    own_length = float(np.log1p(query.entries["count"][query.entries["key"] >> WORD_BITS < len(PROSE)].sum()))
+    best = np.sort(pool.cosines)[::-1]
+    both = bool(len(best)) and query.vector is not None
+    same, other = _marks(query.entries, owners, entries["key"], part, c)
+    columns = [
+        pool.cosines,
+        pool.cosines - (best[:10].mean() if both else 0.0),
+        (best[0] if both else 0.0) - pool.cosines,
+        np.log1p(pool.cosine_ranks),
+        pool.bm25 / 50,
+        pool.bm25 / (weighed.perfect + 1.0),
+        pool.bm25 / (pool.bm25.max(initial=0.0) + 1.0),
+        np.log1p(pool.bm25_ranks),
+        title_bm25 / title_mass,
+        body_bm25 / body_mass,
+        crossed / title_mass,
+        1 - lacking / title_mass,
+        n_unsaid / n_title,
+        n_shared / n_words,
+        same[Part.EXCEPTION],
+        same[Part.ERROR_CODE],
+        same[Part.FRAME],
+        other[Part.FRAME],
+        same[Part.VERSION],
+        other[Part.VERSION],
+        same[Part.PLATFORM],
+        other[Part.PLATFORM],
+        np.log1p(np.maximum(query.day - pool.days, 0.0)),
+        (pool.projects == query.project) & (query.project != 0),
+        np.full(c, own_length),
+        lengths,
+        np.abs(lengths - own_length),
+    ]
+    return np.stack([np.asarray(column, np.float32) for column in columns], axis=1)
+
+
+def _marks(
+    entries: Entries, owners: NDArray[np.int64], keys: NDArray[np.uint32], part: NDArray[np.uint32], c: int
+) -> tuple[dict[Part, NDArray[np.float64]], dict[Part, NDArray[np.float64]]]:
+    """By part: the share of marks that both have of what the one with fewer has; and whether both have, none shared."""
+    same, other = {}, {}
+    own_part = entries["key"] >> np.uint32(WORD_BITS)
+    for mark in (Part.EXCEPTION, Part.ERROR_CODE, Part.FRAME, Part.VERSION, Part.PLATFORM):
+        mine = entries["key"][own_part == mark]
+        chosen = part == mark
+        theirs = np.bincount(owners[chosen], minlength=c)
+        shared = np.bincount(owners[chosen][np.isin(keys[chosen], mine)], minlength=c)
+        fewer = np.minimum(theirs, len(mine))
+        same[mark] = shared / np.maximum(fewer, 1)
+        other[mark] = ((fewer > 0) & (shared == 0)).astype(np.float64)
+    return same, other

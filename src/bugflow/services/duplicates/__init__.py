@@ -1,0 +1,1 @@
+"""Bugs that say the same: what they are compared by, finding them, deciding."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import typer
-from tests.ml.trackers import WordEncoder, write_tracker
+from tests.ml.trackers import WordEncoder, write_repeats, write_tracker
 from threadpoolctl import threadpool_limits
 from typer.testing import CliRunner
 
@@ -18,6 +18,7 @@ from bugflow.cli.bench import bench
 from bugflow.ml.bench import latency, promise
 from bugflow.ml.bench.answers import resampled_f1
 from bugflow.ml.bench.bench import Bench
+from bugflow.ml.bench.duplicates import measure_duplicates
 from bugflow.ml.bench.house import HOUSE
 from bugflow.ml.bench.keywords import BLIND, measure_keywords
 from bugflow.ml.bench.latency import ALL, LENGTHS, WORDS, measure_latency
@@ -141,6 +142,23 @@ def test_latency_names_each_length_and_the_documents_design(run: Bench, monkeypa
     at_64 = {row["name"]: row["p50_ms"] for row in one.rows if row["n_tokens"] == 64}
     assert at_64[WORDS] < at_64[ALL]
     assert any("PyTorch" in note for note in one.notes)
+
+
+def test_duplicates_stand_beside_every_peer_and_are_searched_among_all_reports(run: Bench, tmp_path: Path) -> None:
+    trackers = [write_repeats(tmp_path / f"r{seed}.parquet", 400, seed=seed) for seed in (1, 2)]
+    found, likely = measure_duplicates(replace(run, trackers=[*trackers, *run.trackers], limit=10_000))
+    peers = {"TF-IDF", "BM25F (title x3)", "MiniLM cosine", "fusion of BM25F and MiniLM"}
+    names = {"**BugFlow**", "BugFlow, trained on the other trackers only"}
+    for tracker in ("r1", "r2"):
+        rows = {row["name"]: row for row in found.rows if row["tracker"] == tracker}
+        assert set(rows) == peers | names
+        for row in rows.values():
+            assert 0 < row["r_at_1"] <= row["r_at_5"] <= row["r_at_10"] <= 1
+        assert rows["BM25F (title x3)"]["r_at_10"] > 0.9  # rare words are shared
+        flagged = {row["name"]: row for row in likely.rows if row["tracker"] == tracker}
+        assert set(flagged) == {*names, "MiniLM cosine from 0.85"}
+        assert flagged["**BugFlow**"]["likely_precision"] > 0.8
+    assert {row["tracker"] for row in found.rows} == {"r1", "r2"}  # the others mark no duplicates
 
 
 @pytest.mark.slow

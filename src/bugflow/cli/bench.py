@@ -33,8 +33,8 @@ def bench(
 ) -> None:
     """Measure quality and speed beside simple and usual peers, in the same run on the same reports.
 
-    Tracks: keywords, severity, team, promise, latency, prepare (half an hour, 20 GB of disk). Nothing is tuned on test
-    reports. Without the data, the tracks that need them are skipped.
+    Tracks: keywords, severity, team, promise, duplicates, latency, prepare (half an hour, 20 GB of disk). Nothing is
+    tuned on test reports. Without the data, the tracks that need them are skipped.
     """
     asked = list(dict.fromkeys(tracks or Track))
     trackers = find_trackers(data)

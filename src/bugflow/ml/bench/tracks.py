@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bugflow.ml.bench.bench import Bench
+from bugflow.ml.bench.duplicates import measure_duplicates
 from bugflow.ml.bench.keywords import measure_keywords
 from bugflow.ml.bench.latency import measure_latency
 from bugflow.ml.bench.prepare import measure_prepare
@@ -24,6 +25,7 @@ class Track(StrEnum):
     SEVERITY = "severity"
     TEAM = "team"
     PROMISE = "promise"
+    DUPLICATES = "duplicates"
     LATENCY = "latency"
     PREPARE = "prepare"
 
@@ -33,6 +35,7 @@ MEASURES: dict[Track, Callable[[Bench], list[Table]]] = {
     Track.SEVERITY: measure_severity,
     Track.TEAM: measure_team,
     Track.PROMISE: measure_promise,
+    Track.DUPLICATES: measure_duplicates,
     Track.LATENCY: measure_latency,
     Track.PREPARE: measure_prepare,
 }

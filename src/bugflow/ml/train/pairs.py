@@ -96,7 +96,8 @@ def fit_ranker(parts: Sequence[tuple[Pairs, Index]], *, name: str, encoder: str)
     sure = LogisticRegression(C=PENALTY, max_iter=1_000).fit(
         found[:, :-1], right, sample_weight=weights / weights.mean()
     )
-    return replace(unsure, confidence=np.concatenate([sure.coef_[0], sure.intercept_]))
+    ranker = replace(unsure, confidence=np.concatenate([sure.coef_[0], sure.intercept_]))
+    return replace(ranker, bars=fit_bars(ranker, parts))
 
 
 def shown_of(ranker: Ranker, pairs: Pairs) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
@@ -130,7 +131,6 @@ def train_ranker(paths: Sequence[Path], *, name: str, encoder: Encoder, progress
         tested = collect(history, split.later, split.later_others, weight=weights[1], n_dimensions=n)
         later.append((history.name, tested, split.later))
     ranker = fit_ranker(earlier, name=name, encoder=encoder.name)
-    ranker = replace(ranker, bars=fit_bars(ranker, earlier))
     trackers = {tracker: measure(ranker, pairs, marked) for tracker, pairs, marked in later}
     report = {"n_pairs": sum(len(pairs.same) for pairs, _ in earlier), "trackers": trackers}
     ranker = replace(ranker, report=report)

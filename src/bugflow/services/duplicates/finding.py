@@ -20,8 +20,8 @@ from bugflow.schemas.duplicates import (
 )
 
 SPARE = 5  # candidates beyond those wanted: some fall together in one root, or were dismissed
-LEAST_SHOWN = 0.02
-"""A candidate below this probability is not shown: silence says more. One of fifty such would be right."""
+LEAST_SHOWN = 0.01
+"""A candidate below this probability is not shown: silence says more. Of the demo's duplicates none is below it."""
 
 
 def search_duplicates(database: Database, search: DuplicateSearch, *, body: DuplicateSearchRequest) -> DuplicatesFound:

@@ -299,3 +299,31 @@ def test_everyone_is_counted_once_however_often_they_are_affected(shop: House, a
     bob.request("PUT", f"/api/v1/bugs/{one}/followers/me")
     assert known(ann, one)["n_affected"] == 2
     assert search_for(ann, CART)[0]["n_affected"] == 2
+
+
+# -- Why ---
+
+
+def nearest(person: Person, bug_id: int, task: str) -> list[tuple[int, str]]:
+    answer = person.get(f"/api/v1/bugs/{bug_id}/explanation")
+    assert answer.status_code == 200, answer.text
+    explained = next(one for one in answer.json() if one["task"] == task)
+    return [(one["bug_id"], one["label"]) for one in explained["nearest"]]
+
+
+def test_an_explanation_names_the_nearest_bugs_that_people_labelled_and_no_others(
+    shop: House, search: LiveSearch, ann: Person, pia: Person
+) -> None:
+    first, second, unlabelled = (ann.report(text)["id"] for text in (CART, f"{CART} again", f"{CART} today"))
+    for bug_id, label in ((first, "critical"), (second, "low")):
+        answer = pia.post("/api/v1/feedback", json={"bug_id": bug_id, "task": "severity", "label": label})
+        assert answer.status_code in {200, 201}, answer.text
+    while fingerprints.read_some(shop.runtime.database, search):
+        pass
+    assert sorted(nearest(ann, unlabelled, "severity")) == [(first, "critical"), (second, "low")]
+    assert nearest(ann, unlabelled, "team") == []
+    assert nearest(ann, first, "severity") == [(second, "low")]  # never itself
+    body = {"description": CART}
+    said = ann.post("/predict", json=body, params={"explain": "true"}).json()["explanation"][0]["nearest"]
+    assert said[0]["bug_id"] == first
+    assert said[0]["similarity"] >= said[1]["similarity"]

@@ -270,7 +270,8 @@ class FakeApi:
 
     def _explanation(self) -> list[dict[str, Any]]:
         cues = [{"cue": "crashes", "weight": 1.4}, {"cue": "cart", "weight": -0.3}]
-        more = {"n_hidden": 0, "hidden_weight": 0.0, "counterfactual": "without crashes: medium", "notes": []}
+        near = [{"bug_id": 7, "title": "Cart crashed", "label": "high", "similarity": 0.8}]
+        more = {"n_hidden": 0, "hidden_weight": 0.0, "counterfactual": None, "notes": [], "nearest": near}
         said = [("severity", "high"), ("team", "Backend")]
         return [
             {"task": task, "label": label, "score": 1.1, "intercept": 0.0, "contributions": cues, **more}

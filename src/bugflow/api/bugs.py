@@ -164,8 +164,6 @@ def list_events(
 
 
 @v1.get("/{bug_id}/explanation")
-def explain_bug(
-    bug_id: RowId, _actor: Reader, session: ReadSession, runtime: RuntimeDep, team_names: TeamNames
-) -> list[ExplanationRead]:
-    """Why the present model gives a bug its severity and team, word by word."""
-    return predictions.explain_bug(session, runtime.predictor, bug_id, teams=team_names)
+def explain_bug(bug_id: RowId, _actor: Reader, runtime: RuntimeDep, team_names: TeamNames) -> list[ExplanationRead]:
+    """Why the present model gives a bug its severity and team: word by word, and the nearest bugs people labelled."""
+    return predictions.explain_bug(runtime.database, runtime.predictor, runtime.duplicates, bug_id, teams=team_names)

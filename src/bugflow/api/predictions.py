@@ -23,5 +23,11 @@ def predict(
     """Say how severe a report is, whose it is, and what it may repeat; nothing is saved."""
     n = predictions.N_DUPLICATES if duplicates else 0
     return predictions.predict(
-        runtime.database, runtime.predictor, body=body, teams=team_names, explain=explain, n_duplicates=n
+        runtime.database,
+        runtime.predictor,
+        runtime.duplicates,
+        body=body,
+        teams=team_names,
+        explain=explain,
+        n_duplicates=n,
     )

@@ -48,8 +48,21 @@ class ContributionRead(Read):
     weight: float
 
 
+class LabelledBugRead(Read):
+    """A bug whose label a person gave; `similarity` is the cosine of the two texts' vectors."""
+
+    bug_id: int
+    title: str
+    label: str
+    similarity: float
+
+
 class ExplanationRead(Read):
-    """`intercept` plus all contributions (shown and the `hidden_weight` of those that are not) is `score`."""
+    """`intercept` plus all contributions (shown and the `hidden_weight` of those that are not) is `score`.
+
+    Attributes:
+        nearest: Up to three bugs nearest in meaning that people labelled; the score does not rest on them.
+    """
 
     task: Task
     label: str
@@ -60,6 +73,7 @@ class ExplanationRead(Read):
     hidden_weight: float
     counterfactual: str | None
     notes: list[str]
+    nearest: list[LabelledBugRead] = Field(default_factory=list)
 
 
 class Predictions(Read):

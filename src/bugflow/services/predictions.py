@@ -9,14 +9,18 @@ from sqlalchemy.orm import Session, joinedload
 
 from bugflow.db.engine import Database
 from bugflow.db.tables import Bug, PredictionRow
-from bugflow.domain.bugs import title_of
+from bugflow.domain.bugs import SetBy, title_of
 from bugflow.domain.duplicates import Reading
 from bugflow.domain.predictions import Assessment, BugText, Decision, Explanation, Prediction, Severity, Task
 from bugflow.errors import NotFound
+from bugflow.ml.duplicates.index import POOL
+from bugflow.ml.duplicates.search import DuplicateSearch
 from bugflow.ml.predictor import Assessor
+from bugflow.ml.text import clean
 from bugflow.schemas.predictions import (
     ContributionRead,
     ExplanationRead,
+    LabelledBugRead,
     LabelProbability,
     PredictionRead,
     Predictions,
@@ -27,6 +31,8 @@ from bugflow.services.duplicates import finding
 
 N_DUPLICATES = 5  # what the reporting form shows
 
+N_NEAREST = 3
+LEAST_ALIKE = 0.4  # cosine; below it two reports have the product in common and not the matter
 N_CONTRIBUTIONS = 20
 """Cues shown of an explanation; what the others add up to is `hidden_weight`."""
 
@@ -34,6 +40,7 @@ N_CONTRIBUTIONS = 20
 def predict(
     database: Database,
     predictor: Assessor,
+    search: DuplicateSearch,
     *,
     body: PredictRequest,
     teams: Sequence[str],
@@ -47,7 +54,7 @@ def predict(
     assessment = predictor.assess([text], teams=teams, reading=reading, n_duplicates=wanted)[0]
     with database.read() as session:
         duplicates = finding.shown(session, assessment.duplicates, n=n_duplicates) if assessment.duplicates else []
-    explanation = [explained(predictor, text, task, teams=teams) for task in Task] if explain else None
+    explanation = _explain(database, predictor, search, text, teams=teams) if explain else None
     return PredictResponse(
         severity=Severity(assessment.severity.label),
         team=assessment.team.label,
@@ -60,26 +67,58 @@ def predict(
     )
 
 
-def explain_bug(session: Session, predictor: Assessor, bug_id: int, *, teams: Sequence[str]) -> list[ExplanationRead]:
+def explain_bug(
+    database: Database, predictor: Assessor, search: DuplicateSearch, bug_id: int, *, teams: Sequence[str]
+) -> list[ExplanationRead]:
     """Why the present model would give a bug its severity and team.
+
+    Opens its own transactions; the bug is read for it between them.
 
     Raises:
         NotFound: There is no such bug.
     """
-    bug = session.get(Bug, bug_id, options=[joinedload(Bug.project)])
-    if bug is None:
-        raise NotFound(what="bug", key=bug_id)
-    text = BugText(bug.title, bug.description, bug.project.name)
-    session.rollback()  # explaining takes longer than reading: let the connection go
-    return [explained(predictor, text, task, teams=teams) for task in Task]
+    with database.read() as session:
+        bug = session.get(Bug, bug_id, options=[joinedload(Bug.project)])
+        if bug is None:
+            raise NotFound(what="bug", key=bug_id)
+        text = BugText(bug.title, bug.description, bug.project.name)
+    return _explain(database, predictor, search, text, teams=teams, without=bug_id)
 
 
-def explained(predictor: Assessor, text: BugText, task: Task, *, teams: Sequence[str]) -> ExplanationRead:
-    explanation: Explanation = predictor.explain(text, task, teams=teams)
+def _explain(
+    database: Database,
+    predictor: Assessor,
+    search: DuplicateSearch,
+    text: BugText,
+    *,
+    teams: Sequence[str],
+    without: int | None = None,
+) -> list[ExplanationRead]:
+    """One explanation a task; `without`: the bug that is explained, where it is one."""
+    explanations = [_explained(predictor.explain(text, task, teams=teams)) for task in Task]
+    near = {n: cosine for n, cosine in search.nearest(clean(text), n=POOL, without=without) if cosine >= LEAST_ALIKE}
+    with database.read() as session:
+        query = select(Bug).where(Bug.id.in_(near)).options(joinedload(Bug.team))
+        bugs = sorted(session.scalars(query), key=lambda bug: -near[bug.id])
+        for one in explanations:
+            labelled = [bug for bug in bugs if getattr(bug, f"{one.task.value}_set_by") is SetBy.PERSON]
+            one.nearest = [
+                LabelledBugRead(
+                    bug_id=bug.id,
+                    title=bug.title,
+                    label=bug.severity.value if one.task is Task.SEVERITY else bug.team.name,
+                    similarity=round(near[bug.id], 4),
+                )
+                for bug in labelled[:N_NEAREST]
+            ]
+    return explanations
+
+
+def _explained(explanation: Explanation) -> ExplanationRead:
     ranked = sorted(explanation.contributions, key=lambda c: -abs(c.weight))
     hidden = ranked[N_CONTRIBUTIONS:]
     return ExplanationRead(
-        task=task,
+        task=explanation.task,
         label=explanation.label,
         score=explanation.score,
         intercept=explanation.intercept,

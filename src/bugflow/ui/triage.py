@@ -78,6 +78,19 @@ def show_reason(explanation: ExplanationRead, *, n: int = 5) -> None:
     )
 
 
+def show_nearest(explanation: ExplanationRead) -> None:
+    """The bugs most like it that people labelled."""
+    if not explanation.nearest:
+        return
+    look.show('<p class="bf-note">Most alike of those that people labelled</p>')
+    for one in explanation.nearest:
+        badge = look.severity_badge(one.label) if explanation.task is Task.SEVERITY else look.team_chip(one.label)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            look.show(badge)
+            label = f"#{one.bug_id} {trouble.plain(one.title)}"
+            st.page_link("screens/bug.py", label=label, query_params={"id": str(one.bug_id)})
+
+
 def show_why(explanations: Sequence[ExplanationRead], bug: BugRead) -> None:
     """The description with the words marked that counted, for one predicted field at a time."""
     tasks = [one.task for one in explanations]
@@ -99,6 +112,7 @@ def show_why(explanations: Sequence[ExplanationRead], bug: BugRead) -> None:
     )
     look.show(f'<div class="bf-line"><span class="bf-soft">Speaks for or against</span>{badge}</div>')
     show_reason(explanation, n=12)
+    show_nearest(explanation)
 
 
 def move_buttons(session: Session, bug: BugDetail, *, etag: str | None = None, prefix: str = "move") -> None:

@@ -130,6 +130,15 @@ class BugIndex:
         )
         return Found(state.ids[places], cosines[places], compare(query, weighed, pool), entries, weighed)
 
+    def nearest(self, vector: NDArray[np.float32], *, n: int, without: int | None = None) -> list[tuple[int, float]]:
+        """The n bugs nearest in meaning with their cosines, nearest first; `without`: the bug that is asked about."""
+        state = self._state
+        cosines = state.vectors[: state.n] @ vector
+        allowed = state.alive[: state.n] & (cosines > 0)
+        if without is not None and (own := self._place.get(without)) is not None and own < state.n:
+            allowed[own] = False
+        return [(int(state.ids[place]), float(min(cosines[place], 1.0))) for place in _best(cosines, allowed)[:n]]
+
     def _grown(self, old: _State, bugs: list[IndexedBug]) -> _State:
         n = old.n + len(bugs)
         room = old.ids.shape[0]

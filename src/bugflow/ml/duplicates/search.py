@@ -36,6 +36,10 @@ class DuplicateSearch(Protocol):
         """At most n candidates, most probable first; `without`: the report itself, where it is among those known."""
         ...
 
+    def nearest(self, text: CleanText, *, n: int, without: int | None = None) -> list[tuple[int, float]]:
+        """At most n (`POOL` at most) bugs nearest in meaning with their cosines, nearest first."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class NoSearch:
@@ -60,6 +64,10 @@ class NoSearch:
         without: int | None = None,  # noqa: ARG002
     ) -> list[DuplicateCandidate]:
         """No candidates."""
+        return []
+
+    def nearest(self, text: CleanText, *, n: int, without: int | None = None) -> list[tuple[int, float]]:  # noqa: ARG002
+        """None."""
         return []
 
 
@@ -126,6 +134,12 @@ class LiveSearch:
             )
             for place in np.argsort(-probabilities, kind="stable")[:n].tolist()
         ]
+
+    def nearest(self, text: CleanText, *, n: int, without: int | None = None) -> list[tuple[int, float]]:
+        """At most n (`POOL` at most) bugs nearest in meaning with their cosines, nearest first."""
+        self.catch_up(self.index)
+        vector = self.encoder.encode([prose_of(text)])[0]
+        return self.index.nearest(vector, n=n, without=without)
 
 
 def make_search(

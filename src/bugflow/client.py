@@ -245,12 +245,13 @@ class Client:
     def list_duplicates(self, bug_id: int, *, limit: int = 5) -> DuplicatesRead:
         return self._ask(DuplicatesRead, "GET", f"{V1}/bugs/{bug_id}/duplicates", params={"limit": limit})
 
-    def link_duplicate(self, bug_id: int, *, duplicate_of: int) -> DuplicatesRead:
-        body = DuplicateLinkCreate(duplicate_of=duplicate_of)
+    def link_duplicate(self, bug_id: int, *, duplicate_of: int, probability: float | None = None) -> DuplicatesRead:
+        body = DuplicateLinkCreate(duplicate_of=duplicate_of, probability=probability)
         return self._ask(DuplicatesRead, "POST", f"{V1}/bugs/{bug_id}/duplicates", body)
 
-    def dismiss_duplicate(self, bug_id: int, other_id: int) -> None:
-        self._tell("POST", f"{V1}/bugs/{bug_id}/duplicates/dismissed", DuplicateDismiss(other_id=other_id))
+    def dismiss_duplicate(self, bug_id: int, other_id: int, *, probability: float | None = None) -> None:
+        body = DuplicateDismiss(other_id=other_id, probability=probability)
+        self._tell("POST", f"{V1}/bugs/{bug_id}/duplicates/dismissed", body)
 
     def split_duplicate(self, bug_id: int, other_id: int) -> None:
         self._tell("DELETE", f"{V1}/bugs/{bug_id}/duplicates/{other_id}")

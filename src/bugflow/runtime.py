@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -12,9 +13,10 @@ from bugflow.config import Settings
 from bugflow.db import migrations
 from bugflow.db.engine import Database, make_engine
 from bugflow.errors import ArtifactCorrupt, DatabaseOutdated, InvalidSettings
-from bugflow.ml.duplicates.search import DuplicateSearch, NoSearch, make_search
+from bugflow.ml.duplicates.ranker import load_ranker
+from bugflow.ml.duplicates.search import RANKER_TASK, SHIPPED_RANKER, DuplicateSearch, NoSearch, make_search
 from bugflow.ml.encoder import load_encoder
-from bugflow.ml.predictor import Assessor, load_predictor
+from bugflow.ml.predictor import Assessor, find_newest, load_predictor
 from bugflow.services.bugs.reporting import TriagePolicy
 from bugflow.services.duplicates import fingerprints
 from bugflow.services.sign_ins import Tokens
@@ -85,11 +87,16 @@ def check_schema(database: Database) -> None:
         raise DatabaseOutdated(current=current or "none (empty)", head=head)
 
 
-def open_search(database: Database) -> DuplicateSearch:
-    """The search for bugs that say the same; one that finds nothing, and says why, where its files cannot be used."""
+def open_search(database: Database, models_dir: Path | None = None) -> DuplicateSearch:
+    """The search for bugs that say the same; one that finds nothing, and says why, where its files cannot be used.
+
+    The ranker is the newest `duplicates-1`, … of the folder of models, or the shipped one.
+    """
     try:
         encoder = load_encoder()
-        return make_search(encoder=encoder, catch_up=fingerprints.follow(database, encoder=encoder.name))
+        newest = find_newest(models_dir, RANKER_TASK) if models_dir else None
+        ranker = load_ranker(newest or SHIPPED_RANKER, encoder=encoder.name)
+        return make_search(encoder=encoder, ranker=ranker, catch_up=fingerprints.follow(database, encoder=encoder.name))
     except ArtifactCorrupt as error:
         return NoSearch(problem=str(error))
 
@@ -104,7 +111,7 @@ def build_runtime(settings: Settings) -> Runtime:
     """
     database = open_database(settings)
     check_schema(database)
-    duplicates = open_search(database)
+    duplicates = open_search(database, settings.models_dir)
     return Runtime(
         settings=settings,
         database=database,

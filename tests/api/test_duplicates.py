@@ -1,6 +1,7 @@
 """Bugs that say the same: found while writing, linked by people, never by the machine."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -13,7 +14,8 @@ from bugflow.domain.accounts import Role
 from bugflow.domain.predictions import Task
 from bugflow.ml.duplicates.search import LiveSearch, NoSearch, make_search
 from bugflow.ml.predictor import Predictor
-from bugflow.services.duplicates import fingerprints
+from bugflow.ml.train.history import read_history
+from bugflow.services.duplicates import decisions, fingerprints
 
 pytestmark = pytest.mark.parametrize("kind", BOTH)
 
@@ -112,11 +114,13 @@ def test_a_report_is_answered_with_what_it_repeats_and_never_with_itself(ann: Pe
 
 
 def test_a_match_to_a_resolved_bug_may_be_a_regression(ann: Person, pia: Person) -> None:
-    bug_id = ann.report(CART)["id"]
+    bug_id = ann.report(f"{CART} in version 4.2.0")["id"]
     for status in ("in_progress", "resolved"):
         assert pia.post("/update_bug", json={"bug_id": bug_id, "status": status}).status_code == 200
     first = search_for(ann, CART_AGAIN)[0]
     assert (first["bug_id"], first["status"], first["possible_regression"]) == (bug_id, "resolved", True)
+    assert search_for(ann, f"{CART_AGAIN} in version 4.10.0")[0]["possible_regression"] is True
+    assert search_for(ann, f"{CART_AGAIN} in version 4.1.9")[0]["possible_regression"] is False
 
 
 def test_silence_when_nothing_says_the_same(ann: Person) -> None:
@@ -283,7 +287,8 @@ def test_who_follows_is_told_what_becomes_of_the_root(shop: House, ann: Person, 
     told = known(bob, one)
     assert (told["follows"], told["n_affected"]) == (True, 2)
     pia.post("/update_bug", json={"bug_id": one, "status": "in_progress"})
-    assert bob.told() == [("moved", one)]
+    pia.post(f"/api/v1/bugs/{one}/comments", json={"text": "Found it."})
+    assert sorted(bob.told()) == [("commented", one), ("moved", one)]
     assert bob.delete(f"/api/v1/bugs/{one}/followers/me").status_code == 204
     assert bob.delete(f"/api/v1/bugs/{one}/followers/me").status_code == 204
     assert known(bob, one)["n_affected"] == 1
@@ -327,3 +332,30 @@ def test_an_explanation_names_the_nearest_bugs_that_people_labelled_and_no_other
     said = ann.post("/predict", json=body, params={"explain": "true"}).json()["explanation"][0]["nearest"]
     assert said[0]["bug_id"] == first
     assert said[0]["similarity"] >= said[1]["similarity"]
+
+
+# -- What decisions are good for ---
+
+
+def test_a_projects_own_decisions_move_what_is_called_likely_there(shop: House, ann: Person, pia: Person) -> None:
+    bug_id = ann.report(CART)["id"]
+    assert search_for(ann, CART)[0]["likely"] is True
+    for n in range(30):
+        other = ann.report(f"{CART} number {n}")["id"]
+        answer = pia.post(f"/api/v1/bugs/{other}/duplicates/dismissed", json={"other_id": bug_id, "probability": 0.99})
+        assert answer.status_code == 204, answer.text
+    assert not any(one["likely"] for one in search_for(ann, CART))
+
+
+def test_decisions_are_written_as_reports_that_training_reads(
+    shop: House, ann: Person, pia: Person, tmp_path: Path
+) -> None:
+    root, repeat, other = (ann.report(text)["id"] for text in (CART, CART_AGAIN, "Cart icon is missing"))
+    assert link(pia, repeat, root) == 201
+    assert pia.post(f"/api/v1/bugs/{root}/duplicates/dismissed", json={"other_id": other}).status_code == 204
+    with shop.runtime.database.read() as session:
+        assert decisions.write_reports(session, tmp_path / "installation.jsonl") == 1
+        assert decisions.list_dismissed(session) == [(str(other), str(root))]
+    history = read_history(tmp_path / "installation.jsonl", WordEncoder(), progress=lambda _: None)
+    assert [history.corpus.ids[row] for row in history.queries()] == [str(repeat)]
+    assert history.n == N_OTHERS + 3

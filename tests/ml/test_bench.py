@@ -22,6 +22,7 @@ from bugflow.ml.bench.duplicates import measure_duplicates
 from bugflow.ml.bench.house import HOUSE
 from bugflow.ml.bench.keywords import BLIND, measure_keywords
 from bugflow.ml.bench.latency import ALL, LENGTHS, WORDS, measure_latency
+from bugflow.ml.bench.neighbours import measure_neighbours
 from bugflow.ml.bench.peers import XGBOOST_MISSING
 from bugflow.ml.bench.prepare import measure_prepare
 from bugflow.ml.bench.promise import measure_promise
@@ -142,6 +143,15 @@ def test_latency_names_each_length_and_the_documents_design(run: Bench, monkeypa
     at_64 = {row["name"]: row["p50_ms"] for row in one.rows if row["n_tokens"] == 64}
     assert at_64[WORDS] < at_64[ALL]
     assert any("PyTorch" in note for note in one.notes)
+
+
+def test_the_graph_of_vectors_stands_beside_comparing_each(run: Bench) -> None:
+    (table,) = measure_neighbours(replace(run, limit=2_000))
+    each, graph = table.rows
+    assert (each["n"], graph["n"], each["recall"]) == (2_000, 2_000, 1.0)
+    assert graph["recall"] > 0.9
+    assert all(0 < row["p50_ms"] <= row["p95_ms"] for row in table.rows)
+    assert graph["memory_mb"] > 0
 
 
 def test_duplicates_stand_beside_every_peer_and_are_searched_among_all_reports(run: Bench, tmp_path: Path) -> None:

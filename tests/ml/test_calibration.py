@@ -8,7 +8,7 @@ from scipy.special import softmax
 from tests.ml.builders import tiny_calibration
 
 from bugflow.domain.predictions import Decision
-from bugflow.ml.calibration import NEVER, Bar, Calibration, decide, fit_bars, fit_probabilities
+from bugflow.ml.calibration import NEVER, Bar, Calibration, decide, fit_bars, fit_own_bar, fit_probabilities
 
 PLAIN = tiny_calibration(4)
 
@@ -75,3 +75,18 @@ def test_a_promise_that_cannot_be_kept_never_acts() -> None:
 def test_it_acts_suggests_or_asks(probabilities: list[float], decision: Decision) -> None:
     row = np.asarray(probabilities)
     assert decide(row, int(row.argmax()), PLAIN.bar(0.9)) is decision
+
+
+def test_a_project_has_a_bar_of_its_own_once_people_decided_about_enough_suggestions() -> None:
+    agreed = [(0.3 + 0.01 * n, True) for n in range(40)]
+    bar = fit_own_bar([*agreed, (0.1, False), (0.2, False)], promise=0.90)
+    assert bar is not None
+    assert bar == pytest.approx(0.3)
+    assert fit_own_bar(agreed[:10], promise=0.90) is None  # ten are too few to promise anything
+    assert fit_own_bar([], promise=0.90) is None
+
+
+def test_a_project_whose_suggestions_are_mostly_dismissed_calls_nothing_likely() -> None:
+    decided = [(0.5 + 0.01 * n, n % 2 == 0) for n in range(40)]
+    assert fit_own_bar(decided, promise=0.90) == NEVER
+    assert fit_own_bar([(0.9, True), (0.8, False)], promise=0.90) is None

@@ -18,7 +18,7 @@ from bugflow.ml.duplicates import postings
 from bugflow.ml.duplicates.index import BugIndex, IndexedBug
 from bugflow.ml.duplicates.pairs import COLUMNS, Query
 from bugflow.ml.duplicates.postings import K1, USUAL_LENGTH, B, Segment
-from bugflow.ml.duplicates.ranker import leads
+from bugflow.ml.duplicates.ranker import N_CONFIDENCE, traits
 from bugflow.ml.duplicates.search import LiveSearch, NoSearch, indexed, make_search
 from bugflow.ml.duplicates.words import (
     ENTRY,
@@ -217,6 +217,50 @@ def test_bugs_are_added_while_others_search() -> None:
 # -- What two reports have in common ---
 
 
+@pytest.fixture
+def large() -> tuple[BugIndex, NDArray[np.float32]]:
+    """An index with more bugs than it compares one by one, and its vectors."""
+    rng = np.random.default_rng(0)
+    topics = rng.standard_normal((100, 32))
+    vectors = topics[rng.integers(0, 100, 3_000)] + 0.5 * rng.standard_normal((3_000, 32))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    index = BugIndex(32, exact_up_to=2_000)
+    for start in range(0, 3_000, 500):
+        rows = range(start, start + 500)
+        index.add(bug(row, f"w{row}", vector=vectors[row] if row % 100 else None) for row in rows)
+    index.settle()
+    return index, vectors
+
+
+def test_with_many_bugs_the_nearest_are_found_nearly_as_if_all_had_been_compared(
+    large: tuple[BugIndex, NDArray[np.float32]],
+) -> None:
+    index, vectors = large
+    read = np.arange(3_000) % 100 > 0
+    asked = np.flatnonzero(read)[::30]
+    exact = [np.argsort(-np.where(read, vectors @ vectors[row], -1))[:10].tolist() for row in asked]
+    found = [[bug_id for bug_id, _ in index.nearest(vectors[row], n=10)] for row in asked]
+    hit = [len(set(one) & set(other)) / 10 for one, other in zip(exact, found, strict=True)]
+    assert np.mean(hit) >= 0.98
+    for row, names in zip(asked.tolist(), found, strict=True):
+        assert names[0] == row
+        assert not any(name % 100 == 0 for name in names)  # they have no vector yet
+
+
+def test_with_many_bugs_new_ones_are_found_and_removed_or_changed_ones_are_not(
+    large: tuple[BugIndex, NDArray[np.float32]],
+) -> None:
+    index, vectors = large
+    index.add([bug(5_000, "new", vector=vectors[7]), bug(8, "changed", vector=-vectors[8])])
+    index.remove([9])
+    assert {5_000, 7} <= {bug_id for bug_id, _ in index.nearest(vectors[7], n=3)}
+    assert 5_000 not in {bug_id for bug_id, _ in index.nearest(vectors[7], n=100, without=5_000)}
+    assert 8 not in {bug_id for bug_id, _ in index.nearest(vectors[8], n=100)}
+    assert 9 not in {bug_id for bug_id, _ in index.nearest(vectors[9], n=100)}
+    hits = index.search(ask("w11", vector=vectors[10]))
+    assert {10, 11} <= set(hits.bug_ids.tolist())  # by meaning, and by its word
+
+
 def test_every_column_of_any_pair_is_a_finite_number() -> None:
     index = BugIndex(2)
     texts = ["", "cart", "cart total wrong again", "login 2.1.0 on android", STACK]
@@ -248,11 +292,25 @@ def test_columns_say_what_is_shared() -> None:
 
 
 def test_the_lead_of_a_candidate_is_measured_against_the_best_others() -> None:
-    rows = leads(np.asarray([5.0, 2.0, 3.0, 1.0]))
-    assert rows[0].tolist() == pytest.approx([5, 2, 5 - (3 + 2 + 1) / 3, 1])
-    assert rows[3].tolist() == pytest.approx([1, -4, 1 - (5 + 3 + 2) / 3, 1])
-    assert leads(np.zeros(0)).shape == (0, 4)
-    assert np.isfinite(leads(np.asarray([2.0]))).all()
+    columns = np.zeros((4, len(COLUMNS)), np.float32)
+    rows = traits(np.asarray([5.0, 2.0, 3.0, 1.0]), columns)
+    assert rows[0, [0, 1, 2, -1]].tolist() == pytest.approx([5, 2, 5 - (3 + 2 + 1) / 3, 1])
+    assert rows[3, [0, 1, 2, -1]].tolist() == pytest.approx([1, -4, 1 - (5 + 3 + 2) / 3, 1])
+    assert traits(np.zeros(0), columns[:0]).shape == (0, N_CONFIDENCE)
+    assert np.isfinite(traits(np.asarray([2.0]), columns[:1])).all()
+
+
+def test_candidates_come_best_first_and_none_is_more_probable_than_one_before_it() -> None:
+    confidence = np.zeros(N_CONFIDENCE)
+    confidence[3] = 5.0  # the cosine alone says how sure one may be, the score something else
+    ranker = make_ranker(weights=np.eye(len(COLUMNS))[COLUMNS.index("BM25")], confidence=confidence)
+    columns = np.zeros((3, len(COLUMNS)), np.float32)
+    columns[:, COLUMNS.index("BM25")] = 1, 3, 2
+    columns[:, COLUMNS.index("cosine")] = 0.9, 0.5, 0.1
+    order, probabilities = ranker.rank(columns)
+    assert order.tolist() == [1, 2, 0]
+    assert (np.diff(probabilities) <= 0).all()
+    assert ranker.rank(columns[:0])[1].tolist() == []
 
 
 # -- The search ---

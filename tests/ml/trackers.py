@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from bugflow.ml.duplicates.pairs import COLUMNS
-from bugflow.ml.duplicates.ranker import Ranker
+from bugflow.ml.duplicates.ranker import N_CONFIDENCE, Ranker
 
 TEAMS = {"Backend": "server query", "Frontend": "button layout", "Mobile": "swipe android", "DevOps": "docker rollout"}
 SEVERITIES = {"low": "typo cosmetic", "medium": "slow", "high": "error wrong", "critical": "crash loss"}
@@ -74,7 +74,7 @@ def make_ranker(**given: object) -> Ranker:
         "means": np.zeros(len(COLUMNS)),
         "scales": np.ones(len(COLUMNS)),
         "weights": weights,
-        "confidence": np.asarray([1.0, 0.0, 0.0, -4.0]),
+        "confidence": np.asarray([1.0, *np.zeros(N_CONFIDENCE - 2), -4.0]),
         "bars": {0.90: 0.6},
         "report": {},
         "card": "# made up",

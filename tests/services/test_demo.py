@@ -13,7 +13,7 @@ from tests.conftest import BOTH
 from tests.factories import CHEAP_PASSWORDS, PASSWORD, House, replace_sqlite
 from tests.services.importing import counts
 
-from bugflow.db.tables import AuditEntry, Bug, BugEvent, Comment, Feedback, PredictionRow, Project, User
+from bugflow.db.tables import AuditEntry, Bug, BugEvent, Comment, DuplicateLink, Feedback, PredictionRow, Project, User
 from bugflow.domain.bugs import MOVES, EventKind, SetBy, Status
 from bugflow.domain.feedback import FeedbackKind
 from bugflow.domain.predictions import Task
@@ -22,7 +22,7 @@ from bugflow.services import audit, demo
 from bugflow.services.bugs import changing
 
 both = pytest.mark.parametrize("kind", BOTH)
-TABLES = (User, Project, Bug, BugEvent, Comment, Feedback, PredictionRow, AuditEntry)
+TABLES = (User, Project, Bug, BugEvent, Comment, DuplicateLink, Feedback, PredictionRow, AuditEntry)
 
 
 def load(house: House) -> list[User]:
@@ -129,3 +129,12 @@ def test_it_is_written_as_a_whole_or_not_at_all(house: House, monkeypatch: pytes
         with pytest.raises(RuntimeError, match="power loss"):
             load(house)
     assert counts(house, *TABLES) == before
+
+
+@both
+def test_old_duplicates_are_linked_and_young_ones_are_left_to_decide(house: House) -> None:
+    load(house)
+    with house.runtime.database.read() as session:
+        links = session.scalars(select(DuplicateLink)).all()
+    assert len(links) == 8
+    assert all(link.root_id < link.bug_id for link in links)

@@ -16,7 +16,8 @@ from bugflow.ml.duplicates.pairs import COLUMNS
 from bugflow.ml.duplicates.ranker import RANKER, Ranker, load_ranker, save_ranker
 from bugflow.ml.reports import read_reports
 from bugflow.ml.train.history import Pairs, read_history
-from bugflow.ml.train.pairs import calibration_error, recalls, split_history, train_ranker
+from bugflow.ml.train.pairs import calibration_error, judge, recalls, split_history, train_ranker
+from bugflow.ml.train.readings import read_verdicts
 
 
 def silent(_line: str) -> None:
@@ -52,8 +53,7 @@ def test_a_ranker_is_the_same_after_saving_and_never_overwritten(trained: Ranker
     again = load_ranker(path)
     pairs = np.random.default_rng(0).random((7, len(COLUMNS))).astype(np.float32)
     assert again.score(pairs).tolist() == trained.score(pairs).tolist()
-    scores = trained.score(pairs)
-    assert again.probabilities(scores).tolist() == trained.probabilities(scores).tolist()
+    assert [part.tolist() for part in again.rank(pairs)] == [part.tolist() for part in trained.rank(pairs)]
     assert again.bars == trained.bars
     with pytest.raises(AlreadyExists):
         save_ranker(trained, path)
@@ -107,7 +107,8 @@ def test_a_report_is_searched_for_among_those_before_it_only(tmp_path: Path) -> 
 
 def test_recall_is_worked_out_by_hand() -> None:
     same = np.asarray([0, 1, 0, 0, 0, 1], bool)
-    pairs = Pairs(np.zeros((6, 1), np.float32), same, np.asarray([7, 7, 7, 9, 9, 9]), np.arange(6), np.ones(6))
+    queries, unread = np.asarray([7, 7, 7, 9, 9, 9]), np.full(6, np.nan)
+    pairs = Pairs(np.zeros((6, 1), np.float32), same, queries, np.arange(6), np.ones(6), unread, np.zeros(6))
     scores = np.asarray([3.0, 2.0, 1.0, 1.0, 2.0, 3.0])
     # Report 7 finds it second, report 9 first, report 11 had no candidates.
     measured = recalls(scores, pairs, np.asarray([7, 9, 11]))
@@ -115,9 +116,64 @@ def test_recall_is_worked_out_by_hand() -> None:
 
 
 def test_calibration_error_is_worked_out_by_hand() -> None:
-    sure, right = np.asarray([0.9, 0.9, 0.1]), np.asarray([True, False, False])
-    assert calibration_error(sure, right, np.ones(3)) == pytest.approx((0.8 + 0.1) / 3)
-    assert calibration_error(sure, right, np.asarray([1.0, 0.0, 0.0])) == pytest.approx(0.1)
+    sure, best = np.asarray([0.9, 0.9, 0.1]), np.arange(3)
+    assert calibration_error(sure, judged([1, 0, 0]), best) == pytest.approx((0.8 + 0.1) / 3)
+    assert calibration_error(sure, judged([1, 0, 0], weights=[1, 0, 0]), best) == pytest.approx(0.1)
+    assert calibration_error(sure, judged([1, 0, 0], said={1: 1}), best) == pytest.approx((0.2 + 0.1) / 3)
+
+
+def judged(
+    same: list[int], *, weights: list[float] | None = None, said: dict[int, float] | None = None, stands_for: float = 1
+) -> Pairs:
+    """The best candidates of as many reports; `said` by place what a reader said of some."""
+    n = len(same)
+    read = np.asarray([(said or {}).get(place, np.nan) for place in range(n)])
+    counts = np.where(np.isnan(read), 0.0, stands_for)
+    marked = np.asarray(same, bool)
+    columns, places = np.zeros((n, len(COLUMNS)), np.float32), np.arange(n)
+    return Pairs(columns, marked, places, places, np.asarray(weights or [1] * n, np.float64), read, counts)
+
+
+def test_what_nobody_marked_counts_as_wrong_until_a_sample_of_it_is_read() -> None:
+    every = np.ones(6, bool)
+    raw = judge(judged([1, 1, 0, 0, 0, 0]), np.arange(6), likely=every, n_marked=4)
+    assert (raw["likely_precision"], raw["likely_recall"], raw["precision_after_reading"]) == (0.3333, 0.5, None)
+    pairs = judged([1, 1, 0, 0, 0, 0], said={2: 1, 3: 0}, stands_for=2)
+    read = judge(pairs, np.arange(6), likely=every, n_marked=4)
+    assert (read["likely_precision"], read["n_read"], read["precision_after_reading"]) == (0.3333, 2, 0.6667)
+
+
+def test_reading_a_sample_of_what_nobody_marked_makes_the_ranker_surer(tmp_path: Path) -> None:
+    """Half of the links are taken out of the file; who reads those pairs says that they are the same."""
+    path = write_repeats(tmp_path / "t1.parquet", 400, seed=1)
+    whole = pl.read_parquet(path)
+    hidden = (pl.int_range(pl.len()) % 2 == 0) & (pl.col("duplicate_of") != "")
+    lost = whole.filter(hidden)
+    whole.with_columns(
+        duplicate_of=pl.when(hidden).then(pl.lit("")).otherwise("duplicate_of"),
+        closed_as_duplicate=pl.col("closed_as_duplicate") & ~hidden,
+    ).write_parquet(path)
+    pairs = list(zip(lost["id"], lost["duplicate_of"], strict=True))
+    different = [(one, f"r{int(other[1:]) + 1}") for one, other in pairs if int(other[1:]) + 1 < int(one[1:])]
+    lines = ["tracker,id,other,verdict,stands_for", *(f"t1,{a},{b},same,1" for a, b in pairs)]
+    lines += [f"t1,{a},{b},different,1" for a, b in different]
+    (tmp_path / "read.csv").write_text("\n".join(lines))
+    given = {"name": "duplicates-7", "encoder": WordEncoder(), "progress": silent}
+    unread = train_ranker([path], **given)  # type: ignore[arg-type]
+    verdicts = read_verdicts(tmp_path / "read.csv")
+    read = train_ranker([path], verdicts=verdicts, **given)  # type: ignore[arg-type]
+    assert read.bar(0.90) < unread.bar(0.90)
+    measured = read.report["trackers"]["t1"]
+    assert measured["precision_after_reading"] > measured["likely_precision"]
+
+
+@pytest.mark.parametrize(("row", "reason"), [("t,1,2,perhaps,1", "perhaps"), ("t,1,2,same,many", "stands_for")])
+def test_a_verdict_that_is_none_is_refused(tmp_path: Path, row: str, reason: str) -> None:
+    path = tmp_path / "read.csv"
+    path.write_text(f"tracker,id,other,verdict,stands_for\n{row}\n")
+    with pytest.raises(InvalidFile, match="pair 1, 2") as refused:
+        read_verdicts(path)
+    assert reason in str(refused.value) or "verdict is one of" in str(refused.value)
 
 
 def test_a_promise_that_was_not_measured_is_never_kept() -> None:

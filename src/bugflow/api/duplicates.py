@@ -40,14 +40,14 @@ def link_duplicate(
     bug_id: RowId, body: DuplicateLinkCreate, actor: Linker, session: WriteSession, now: Now
 ) -> DuplicatesRead:
     """Say that a bug repeats another one; the link goes to the root."""
-    linking.link(session, bug_id, body.duplicate_of, actor=actor, now=now)
+    linking.link(session, bug_id, body.duplicate_of, actor=actor, now=now, probability=body.probability)
     return linking.describe(session, bug_id, found=[], actor=actor, n=0)
 
 
 @v1.post("/bugs/{bug_id}/duplicates/dismissed", status_code=status.HTTP_204_NO_CONTENT)
 def dismiss_duplicate(bug_id: RowId, body: DuplicateDismiss, actor: Linker, session: WriteSession, now: Now) -> None:
     """Say that two bugs are not the same; they are not suggested for one another again."""
-    linking.dismiss(session, bug_id, body.other_id, actor=actor, now=now)
+    linking.dismiss(session, bug_id, body.other_id, actor=actor, now=now, probability=body.probability)
 
 
 @v1.delete("/bugs/{bug_id}/duplicates/{other_id}", status_code=status.HTTP_204_NO_CONTENT)

@@ -30,11 +30,15 @@ def bench(
         Path | None,
         typer.Option(metavar="DIR", help="Where vectors of texts are kept; else ~/.cache/bugflow/embeddings."),
     ] = None,
+    verdicts: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Pairs that somebody read, for duplicates: benchmarks/duplicates_read.csv."),
+    ] = None,
 ) -> None:
     """Measure quality and speed beside simple and usual peers, in the same run on the same reports.
 
-    Tracks: keywords, severity, team, promise, duplicates, latency, prepare (half an hour, 20 GB of disk). Nothing is
-    tuned on test reports. Without the data, the tracks that need them are skipped.
+    Tracks: keywords, severity, team, promise, duplicates, neighbours (a million vectors), latency, prepare (half an
+    hour, 20 GB of disk). Nothing is tuned on test reports. Without the data, tracks that need them are skipped.
     """
     asked = list(dict.fromkeys(tracks or Track))
     trackers = find_trackers(data)
@@ -46,7 +50,7 @@ def bench(
         asked = [track for track in asked if track not in NEEDS_DATA]
     if not asked:
         return
-    run = Bench(trackers, limit=limit, cache=cache or default_cache(), tell=tell)
+    run = Bench(trackers, limit=limit, cache=cache or default_cache(), tell=tell, verdicts=verdicts)
     typer.echo(introduce(describe_run(trackers, limit=limit)))
     for track, tables in run_tracks(run, asked, out=json_file):
         typer.echo(f"## {track}\n")

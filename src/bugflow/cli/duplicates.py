@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import track
@@ -36,10 +35,11 @@ def search(
     top: Annotated[int, typer.Option(min=1, max=20, help="How many at most.")] = 5,
 ) -> None:
     """Show the bugs of this installation that may say the same."""
-    database = open_database(load_settings())
+    settings = load_settings()
+    database = open_database(settings)
     check_schema(database)
     body = DuplicateSearchRequest(description=text, title=title, project=project, limit=top)
-    found = finding.search_duplicates(database, open_search(database), body=body)
+    found = finding.search_duplicates(database, open_search(database, settings.models_dir), body=body)
     table = Table("bug", "probability", "status", "title", "why")
     for one in found.candidates:
         why = "; ".join(f"{evidence.kind.replace('_', ' ')}: {', '.join(evidence.values)}" for evidence in one.evidence)
@@ -83,17 +83,16 @@ def _rank(corpus: Corpus, asked: list[str], ranker: Ranker, *, top: int, d: int)
     place = {key: row for row, key in enumerate(corpus.ids)}
     bar = ranker.bar(PROMISE)
     for row, found in replay(corpus, {place[key] for key in asked}, n_dimensions=d):
-        sure = ranker.probabilities(ranker.score(found.pairs))
-        best = np.argsort(-sure, kind="stable")[:top].tolist()
+        order, sure = ranker.rank(found.pairs)
         candidates = [
             {
                 "id": corpus.ids[int(found.bug_ids[place])],
-                "probability": round(float(sure[place]), 6),
+                "probability": round(probability, 6),
                 "similarity": round(float(found.cosines[place]), 6),
             }
-            for place in best
+            for place, probability in zip(order[:top].tolist(), sure.tolist(), strict=False)
         ]
-        yield {"id": corpus.ids[row], "candidates": candidates, "likely": bool(best) and bool(sure[best[0]] >= bar)}
+        yield {"id": corpus.ids[row], "candidates": candidates, "likely": bool(len(sure)) and bool(sure[0] >= bar)}
 
 
 def _read_ids(path: Path, *, known: set[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """`bugflow train`: a model for any label set, with its report."""
 
 import os
+import tempfile
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -8,16 +9,21 @@ from typing import Annotated
 import typer
 
 from bugflow.cli.errors import needs_extra
+from bugflow.config import load_settings
 from bugflow.ml.artifact import Artifact, save_artifact
 from bugflow.ml.duplicates.ranker import save_ranker
-from bugflow.ml.encoder import load_encoder
+from bugflow.ml.encoder import Encoder, load_encoder
 from bugflow.ml.train.dataset import find_files
 from bugflow.ml.train.embeddings import CachedEncoder, default_cache
 from bugflow.ml.train.pairs import train_ranker
+from bugflow.ml.train.readings import Verdict, Verdicts, read_verdicts
 from bugflow.ml.train.recipe import default_recipe
 from bugflow.ml.train.run import artifact_path, train_model
+from bugflow.runtime import check_schema, open_database
+from bugflow.services.duplicates import decisions
 
 DUPLICATE_OF = "duplicate_of"
+INSTALLATION = "installation"  # names its bugs among the trackers
 
 
 class RecipeKind(StrEnum):
@@ -42,6 +48,14 @@ def train(
     ] = None,
     samples: Annotated[int | None, typer.Option(min=1, help="Fine-tune on at most so many reports.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Fine-tune so many epochs at most.")] = None,
+    verdicts: Annotated[
+        Path | None,
+        typer.Option(help="Pairs that somebody read: tracker, id, other, verdict, stands_for (recipe pairs)."),
+    ] = None,
+    use_feedback: Annotated[
+        bool,
+        typer.Option("--use-feedback", help="Learn from this installation's bugs and links as well (recipe pairs)."),
+    ] = False,
 ) -> None:
     """Train a model on labelled reports, print what it is worth, and save it.
 
@@ -55,12 +69,12 @@ def train(
                     f"{option} is for fine-tuning: give --recipe {RecipeKind.TRANSFORMER} as well."
                 )
         encoder = CachedEncoder(load_encoder(), default_cache(), progress=tell_embedded)
+    if recipe is not RecipeKind.PAIRS and (verdicts or use_feedback):
+        raise typer.BadParameter(f"--verdicts and --use-feedback are for --recipe {RecipeKind.PAIRS}.")
     if recipe is RecipeKind.PAIRS:
         if label_column != DUPLICATE_OF:
             raise typer.BadParameter(f"--recipe {recipe.value} learns from the column {DUPLICATE_OF}.")
-        ranker = train_ranker(find_files(data), name=path.name, encoder=encoder, progress=tell)
-        save_ranker(ranker, path)
-        card = ranker.card
+        card = _train_pairs(data, path, encoder=encoder, verdicts=verdicts, use_feedback=use_feedback)
     elif recipe is RecipeKind.LINEAR:
         settings = default_recipe(task, label_column, kind=recipe.value)
         artifact = train_model(data, settings, name=path.name, encoder=encoder, progress=tell)
@@ -72,6 +86,34 @@ def train(
         ).card
     typer.echo(card)
     typer.echo(f"Saved: {path}")
+
+
+def _train_pairs(data: list[Path], path: Path, *, encoder: Encoder, verdicts: Path | None, use_feedback: bool) -> str:
+    """Train and save a ranker of duplicates; its card."""
+    said: dict[str, Verdicts] = dict(read_verdicts(verdicts)) if verdicts else {}
+    with tempfile.TemporaryDirectory(prefix="bugflow-train-") as temporary:
+        files = find_files(data)
+        if use_feedback:
+            own = Path(temporary) / f"{INSTALLATION}.jsonl"
+            said[INSTALLATION] = _write_decisions(own)
+            files.append(own)
+        ranker = train_ranker(files, name=path.name, encoder=encoder, verdicts=said, progress=tell)
+    save_ranker(ranker, path)
+    return ranker.card
+
+
+def _write_decisions(path: Path) -> Verdicts:
+    """The installation's bugs with their links as a file, and what people called different."""
+    database = open_database(load_settings())
+    try:
+        check_schema(database)
+        with database.read() as session:
+            n_linked = decisions.write_reports(session, path)
+            dismissed = decisions.list_dismissed(session)
+    finally:
+        database.engine.dispose()
+    tell(f"{n_linked:,} bugs that people linked, {len(dismissed):,} pairs that they called different")
+    return dict.fromkeys(dismissed, Verdict(same=False, stands_for=0.0))
 
 
 def fine_tune(

@@ -1,5 +1,6 @@
 """Reports that say the same: what the machine found, what people decided, and where links may lead."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
@@ -51,6 +52,7 @@ class DuplicateCandidate:
         probability: Calibrated, in [0, 1].
         similarity: Cosine in [-1, 1]; 0 where one of the two has no vector yet.
         likely: Whether the probability is above the bar where precision was measured to keep the promise.
+        versions: Those that the report names which was asked about.
     """
 
     bug_id: int
@@ -58,6 +60,17 @@ class DuplicateCandidate:
     similarity: float
     evidence: Sequence[Evidence] = ()
     likely: bool = False
+    versions: Sequence[str] = ()
+
+
+def is_older(versions: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether all versions that a report names come before all that another one names; False if one names none.
+
+    Numbers are compared as numbers, and as far as both go: 4.10 is after 4.9, 4.2 is not before 4.2.1.
+    """
+    mine, theirs = ([tuple(map(int, re.findall(r"\d+", one))) for one in named] for named in (versions, others))
+    pairs = [(a[: len(b)], b[: len(a)]) for a in mine for b in theirs]
+    return bool(pairs) and all(a < b for a, b in pairs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,6 +169,30 @@ def fit_bars(
     return bars
 
 
+def fit_own_bar(decided: Sequence[tuple[float, bool]], *, promise: float) -> float | None:
+    """From which probability on a machine is right as promised, by what people decided about its suggestions.
+
+    Args:
+        decided: The probability it had said, and whether people agreed.
+        promise: The precision asked for.
+
+    Returns:
+        The lowest probability whose precision above, bounded from below, keeps the promise. Where none does: `NEVER`
+        if even the upper bound of the surest half breaks it, else None: too few have spoken, whatever held before
+        holds on.
+    """
+    sure = np.asarray([probability for probability, _ in decided])
+    right = np.asarray([agreed for _, agreed in decided], bool)
+    order = np.argsort(-sure, kind="stable")
+    n_right = np.cumsum(right[order])
+    kept = [rank for rank in range(1, len(order) + 1) if precision_bound(int(n_right[rank - 1]), rank) >= promise]
+    if kept:
+        return float(sure[order[kept[-1] - 1]])
+    half = (len(order) + 1) // 2
+    wrong = half - int(n_right[half - 1]) if half else 0
+    return NEVER if half and precision_bound(wrong, half) > 1 - promise else None
+
+
 def _candidates(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> list[tuple[float, float]]:
     """Thresholds after every `RANK_STEP` answers, surest first, each with the lower bound of the precision above it."""
     order = np.argsort(-confidence, kind="stable")

@@ -240,12 +240,12 @@ def load_task_artifact(path: Path, task: Task) -> Artifact:
     return artifact
 
 
-def find_newest(folder: Path, task: Task) -> Path | None:
+def find_newest(folder: Path, task: str) -> Path | None:
     """The model folder of a task with the highest number, if there is one."""
     numbered = [
         (int(number), path)
         for path in (folder.iterdir() if folder.is_dir() else [])
-        if (number := path.name.removeprefix(f"{task.value}-")).isdecimal() and path.name.startswith(f"{task.value}-")
+        if (number := path.name.removeprefix(f"{task}-")).isdecimal() and path.name.startswith(f"{task}-")
     ]
     return max(numbered)[1] if numbered else None
 

@@ -19,11 +19,24 @@ def read_reports(path: Path, *, required: Sequence[str] = ()) -> pl.DataFrame:
     """All rows of a file, in order; `title`, `description` and `project` are always there, as text without nulls.
 
     Args:
-        path: CSV and JSONL in UTF-8, or Parquet; told apart by their suffix.
+        path: As of `read_table`.
         required: Columns that must be there besides a title or a description.
 
     Raises:
         InvalidFile: It cannot be read, lacks a column, or a text column holds something else.
+    """
+    return _check_texts(path, read_table(path, required=required))
+
+
+def read_table(path: Path, *, required: Sequence[str] = ()) -> pl.DataFrame:
+    """All rows of a file, in order.
+
+    Args:
+        path: CSV and JSONL in UTF-8, or Parquet; told apart by their suffix.
+        required: Columns that must be there.
+
+    Raises:
+        InvalidFile: It cannot be read, or lacks a column.
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
@@ -34,7 +47,11 @@ def read_reports(path: Path, *, required: Sequence[str] = ()) -> pl.DataFrame:
         frame = {".csv": _read_csv, ".parquet": _read_parquet}.get(suffix, _read_jsonl)(path)
     except OSError as error:
         raise InvalidFile(path=path, reason=f"it cannot be opened: {error.strerror}.") from error
-    return _check_columns(path, frame, required=required)
+    for column in required:
+        if column not in frame.columns:
+            has = _names(frame)
+            raise InvalidFile(path=path, reason=f"the column '{column}' is missing. It has: {has}. Rename or add it.")
+    return frame
 
 
 def to_texts(frame: pl.DataFrame) -> list[BugText]:
@@ -110,13 +127,14 @@ def _one_type(values: list[Any]) -> list[Any]:
     return [value if value is None else json.dumps(value) if not isinstance(value, str) else value for value in values]
 
 
-def _check_columns(path: Path, frame: pl.DataFrame, *, required: Sequence[str]) -> pl.DataFrame:
-    has = ", ".join(frame.columns) or "none"
-    for column in required:
-        if column not in frame.columns:
-            raise InvalidFile(path=path, reason=f"the column '{column}' is missing. It has: {has}. Rename or add it.")
+def _names(frame: pl.DataFrame) -> str:
+    return ", ".join(frame.columns) or "none"
+
+
+def _check_texts(path: Path, frame: pl.DataFrame) -> pl.DataFrame:
     if not {"title", "description"} & set(frame.columns):
-        raise InvalidFile(path=path, reason=f"it needs a column 'title' or 'description'. It has: {has}. Rename one.")
+        reason = f"it needs a column 'title' or 'description'. It has: {_names(frame)}. Rename one."
+        raise InvalidFile(path=path, reason=reason)
     texts = []
     for column in TEXT_COLUMNS:
         series = frame[column] if column in frame.columns else pl.Series(column, [""] * len(frame), pl.String)

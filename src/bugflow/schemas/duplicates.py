@@ -36,7 +36,7 @@ class DuplicateRead(Read):
         probability: Calibrated.
         similarity: Cosine of the two texts' vectors.
         likely: The probability is above the bar where nine of ten were right.
-        possible_regression: It was resolved: what it describes may have come back.
+        possible_regression: It was resolved, and the report is not of an older version: it may have come back.
         n_affected: People who reported it or said that it is theirs too.
     """
 
@@ -88,13 +88,20 @@ class DuplicatesRead(Read):
     may_link: bool
 
 
+Suggested = Annotated[
+    float | None, Field(ge=0, le=1, description="The probability that was shown, where BugFlow had suggested the pair.")
+]
+
+
 class DuplicateLinkCreate(Body):
     """The body of a link: which bug it repeats. A bug that itself repeats one stands for its root."""
 
     duplicate_of: Id
+    probability: Suggested = None
 
 
 class DuplicateDismiss(Body):
     """The body of a dismissal: which bug it does not repeat."""
 
     other_id: Id
+    probability: Suggested = None

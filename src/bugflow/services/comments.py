@@ -15,6 +15,7 @@ from bugflow.errors import NotFound
 from bugflow.schemas.comments import CommentPage, CommentRead
 from bugflow.services import audit, notifications
 from bugflow.services.bugs import reading
+from bugflow.services.duplicates import finding
 
 
 def list_comments(session: Session, bug_id: int, *, cursor: str | None, limit: int) -> CommentPage:
@@ -32,7 +33,7 @@ def list_comments(session: Session, bug_id: int, *, cursor: str | None, limit: i
 
 
 def add_comment(session: Session, bug_id: int, *, actor: Actor, text: str, now: datetime) -> CommentRead:
-    """Say something about a bug; its reporter, its assignee and all who commented before are told.
+    """Say something about a bug; its reporter, its assignee, its followers and all who commented before are told.
 
     Raises:
         NotFound: There is no such bug.
@@ -43,7 +44,7 @@ def add_comment(session: Session, bug_id: int, *, actor: Actor, text: str, now: 
     session.add_all([comment, BugEvent(bug_id=bug_id, kind=EventKind.COMMENTED, actor_id=actor.id, created_at=now)])
     reading.touch(bug, now=now)
     session.flush()
-    people = [bug.reporter_id, bug.assigned_to_id, *earlier]
+    people = [bug.reporter_id, bug.assigned_to_id, *earlier, *finding.followers_of(session, bug_id)]
     notifications.notify(
         session, NotificationKind.COMMENTED, bug_id=bug_id, user_ids=people, actor_id=actor.id, now=now
     )

@@ -25,12 +25,13 @@ from bugflow.schemas.bugs import BugCreate, BugUpdate
 from bugflow.schemas.feedback import FeedbackCreate
 from bugflow.schemas.teams import TagCreate
 from bugflow.services import accounts, comments, feedback, teams
-from bugflow.services.bugs import changing
+from bugflow.services.bugs import changing, linking
 from bugflow.services.bugs.reporting import TriagePolicy, report_bug
 
 SEED = 20261122
 OVERRIDE_SHARE = 0.45  # of the labels that the machine gets wrong and no PM corrects, testers set so many themselves
 UNREAD_DAYS = 2  # what is older than a weekend has been read
+UNLINKED = timedelta(days=45)  # the PM has not got round to younger duplicates: there is something to decide
 CONFIRM_SHARE = 0.25  # of the labels that it gets right, a PM confirms so many
 
 
@@ -149,7 +150,15 @@ class _Story:
             for comment in bug["comments"]
         ]
         steps += self._moves(bug, reported_at, age)
+        if bug["duplicate_of"] and age > UNLINKED:
+            steps.append(self._link(bug, reported_at + timedelta(hours=self.chance.uniform(1, 48))))
         return steps
+
+    def _link(self, bug: dict[str, Any], at: datetime) -> _Step:
+        def do(session: Session) -> None:
+            linking.link(session, self.ids[bug["ref"]], self.ids[bug["duplicate_of"]], actor=self.pm, now=at)
+
+        return _Step(at, do)
 
     def _overrides(self, bug: dict[str, Any], said: Assessment) -> dict[str, str]:
         """The labels that the reporter sets: some of those that the machine gets wrong."""

@@ -111,10 +111,10 @@ def _decide(session: Session, bug: BugDetail, one: DuplicateRead) -> None:
         other = st.button("Not the same", key=f"other_{bug.id}_{one.bug_id}", icon=":material/close:")
     with trouble.attempt():
         if same:
-            session.client.link_duplicate(bug.id, duplicate_of=one.bug_id)
+            session.client.link_duplicate(bug.id, duplicate_of=one.bug_id, probability=one.probability)
             triage.changed(session, f"Marked as a duplicate of #{one.bug_id}")
         elif other:
-            session.client.dismiss_duplicate(bug.id, one.bug_id)
+            session.client.dismiss_duplicate(bug.id, one.bug_id, probability=one.probability)
             triage.changed(session, "Noted: not the same")
 
 

@@ -21,6 +21,7 @@ class Bench:
         tell: Is told each step.
         load: Gives the sentence encoder; the shipped one unless a test has another.
         n_runs: Calls that the latency of one thing is read from.
+        verdicts: Pairs of reports that somebody read, for the track of duplicates; None: nobody did.
     """
 
     trackers: Sequence[Path]
@@ -29,6 +30,7 @@ class Bench:
     tell: Callable[[str], None] = lambda _: None
     load: Callable[[], Encoder] = load_encoder
     n_runs: int = 200
+    verdicts: Path | None = None
 
     def trackers_for(self, limit: int | None) -> AbstractContextManager[list[Path]]:
         """The files, or smaller ones for as long as the context is open."""

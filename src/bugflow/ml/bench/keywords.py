@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from bugflow.domain.predictions import Task
+from bugflow.domain.predictions import BugText, Task
 from bugflow.ml.bench.answers import DIGITS, score_answers
 from bugflow.ml.bench.bench import Bench
 from bugflow.ml.bench.house import HOUSE, answer_fitted
@@ -18,6 +18,7 @@ from bugflow.ml.bench.trackers import sample_rows
 from bugflow.ml.features import SIGNALS
 from bugflow.ml.metrics import per_class
 from bugflow.ml.reports import to_texts
+from bugflow.ml.text import clean
 from bugflow.ml.train.dataset import Dataset, Index, read_dataset
 from bugflow.ml.train.linear import fit
 from bugflow.ml.train.peers import Answers, answer_tfidf
@@ -35,7 +36,8 @@ _COLUMNS = {
 }  # fmt: skip
 _NOTES = (
     "**This measures agreement with a rule, not whether a label is right.** The labels are what the document's keyword "
-    "rules say of each text; on labels of people the same rules are right far more rarely (tracks severity and team).",
+    "rules say of each cleaned text, in the document's order; on labels of people the same rules are right far more "
+    "rarely (tracks severity and team).",
     "Whether a rule fired is among the signals of BugFlow's default recipe, because it helps on labels of people; here "
     "that is the answer itself. The row without those signals shows what the words alone recover.",
 )
@@ -69,11 +71,17 @@ def label_reports(bench: Bench, *, n: int) -> Dataset:
     with TemporaryDirectory(prefix="bugflow-bench-") as folder:
         files = []
         for path, frame in sample_rows(bench.trackers, limit=n):
-            labels = [" ".join(label_by_keywords(text)) for text in to_texts(frame)]
+            labels = [" ".join(label_cleaned(text)) for text in to_texts(frame)]
             files.append(Path(folder) / path.name)
             texts = frame.select("title", "description", both=pl.Series(labels, dtype=pl.String))
             texts.write_parquet(files[-1])
         return read_dataset(files, Recipe("keywords", "both"), encoder=bench.encoder(), progress=bench.tell)
+
+
+def label_cleaned(text: BugText) -> tuple[str, str]:
+    """Severity and team by the rules in the document's order: clean, then label (3.1)."""
+    cleaned = clean(text)
+    return label_by_keywords(BugText(cleaned.title, cleaned.description))
 
 
 def split_stratified(data: Dataset) -> tuple[Index, Index, Index]:

@@ -72,7 +72,7 @@ for number, row in enumerate(csv.DictReader(open(sys.argv[1], newline=""))):
     if not cleaned.long_enough or text.lower() in seen:
         continue
     seen.add(text.lower())
-    severity, team = label_by_keywords(report)
+    severity, team = label_by_keywords(BugText(cleaned.title, cleaned.description))
     part = 0 if number % 20 < 14 else 1 if number % 20 < 17 else 2
     files[part].writerow([row["description"], row["project"], severity, team, row["title"], text])
 """

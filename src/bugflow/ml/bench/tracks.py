@@ -12,6 +12,7 @@ from bugflow.ml.bench.bench import Bench
 from bugflow.ml.bench.duplicates import measure_duplicates
 from bugflow.ml.bench.keywords import measure_keywords
 from bugflow.ml.bench.latency import measure_latency
+from bugflow.ml.bench.neighbours import measure_neighbours
 from bugflow.ml.bench.prepare import measure_prepare
 from bugflow.ml.bench.promise import measure_promise
 from bugflow.ml.bench.quality import measure_severity, measure_team
@@ -26,6 +27,7 @@ class Track(StrEnum):
     TEAM = "team"
     PROMISE = "promise"
     DUPLICATES = "duplicates"
+    NEIGHBOURS = "neighbours"
     LATENCY = "latency"
     PREPARE = "prepare"
 
@@ -36,6 +38,7 @@ MEASURES: dict[Track, Callable[[Bench], list[Table]]] = {
     Track.TEAM: measure_team,
     Track.PROMISE: measure_promise,
     Track.DUPLICATES: measure_duplicates,
+    Track.NEIGHBOURS: measure_neighbours,
     Track.LATENCY: measure_latency,
     Track.PREPARE: measure_prepare,
 }

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Lock, Thread
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,12 @@ from bugflow.ml.duplicates.pairs import UNRANKED, Pool, Query, Weighed, compare
 from bugflow.ml.duplicates.postings import PART_WEIGHTS, Segment
 from bugflow.ml.duplicates.words import PROSE, WORD_BITS, WORD_MASK, Entries, Part
 
+if TYPE_CHECKING:
+    from bugflow.ml.duplicates.neighbours import Neighbours
+
 POOL = 100  # candidates that each of the two searches brings
+EXACT_UP_TO = 100_000  # bugs; beyond, comparing each vector takes longer than 15 ms and a graph finds nearly the same
+GRAPH_BATCH = 1_000  # vectors that the graph takes up at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +70,20 @@ class Found:
 
 
 class BugIndex:
-    """Bugs by position, in the order in which they came. Safe for many readers and writers at once."""
+    """Bugs by position, in the order in which they came. Safe for many readers and writers at once.
 
-    def __init__(self, n_dimensions: int) -> None:
+    Up to `exact_up_to` bugs are compared one by one. With more a graph is built in a thread of its own; until it is
+    there, they still are.
+    """
+
+    def __init__(self, n_dimensions: int, *, exact_up_to: int = EXACT_UP_TO) -> None:
         self.n_dimensions = n_dimensions
         self._state = _State.empty(n_dimensions)
         self._place: dict[int, int] = {}
         self._writing = Lock()
+        self._exact_up_to = exact_up_to
+        self._graph: Neighbours | None = None
+        self._builder: Thread | None = None
 
     def __len__(self) -> int:
         return len(self._place)
@@ -83,6 +96,11 @@ class BugIndex:
                 return
             old = self._state
             self._state = self._grown(old, bugs)
+            if self._graph is not None:
+                _put(self._graph, self._state, slice(old.n, self._state.n))
+            elif self._builder is None and self._state.n > self._exact_up_to:
+                self._builder = Thread(target=self._build_graph, name="bugflow-graph", daemon=True)
+                self._builder.start()
             for place, bug in enumerate(bugs, start=old.n):
                 if (before := self._place.get(bug.bug_id)) is not None:
                     self._state.alive[before] = False
@@ -112,15 +130,13 @@ class BugIndex:
         weighed = weigh(state.segments, query.entries, n=n)
         bm25 = postings.score(state.segments, weighed.words, weighed.rarities, n=n)
         by_words = _best(bm25, allowed & (bm25 > 0))
-        cosines, by_meaning = np.zeros(n, np.float32), np.zeros(0, np.int64)
-        if query.vector is not None:
-            cosines = state.vectors[:n] @ query.vector
-            by_meaning = _best(cosines, allowed & (cosines > 0))
+        by_meaning = np.zeros(0, np.int64) if query.vector is None else self._alike(state, query.vector, allowed)
         places = np.union1d(by_words, by_meaning)
+        cosines = np.zeros(len(places), np.float32) if query.vector is None else state.vectors[places] @ query.vector
         entries = [state.rows[place] for place in places]
         pool = Pool(
             places,
-            cosines[places],
+            cosines,
             bm25[places],
             _ranks(places, by_meaning),
             _ranks(places, by_words),
@@ -128,16 +144,47 @@ class BugIndex:
             state.projects[places],
             state.days[places],
         )
-        return Found(state.ids[places], cosines[places], compare(query, weighed, pool), entries, weighed)
+        return Found(state.ids[places], cosines, compare(query, weighed, pool), entries, weighed)
 
     def nearest(self, vector: NDArray[np.float32], *, n: int, without: int | None = None) -> list[tuple[int, float]]:
         """The n bugs nearest in meaning with their cosines, nearest first; `without`: the bug that is asked about."""
         state = self._state
-        cosines = state.vectors[: state.n] @ vector
-        allowed = state.alive[: state.n] & (cosines > 0)
+        allowed = state.alive[: state.n].copy()
         if without is not None and (own := self._place.get(without)) is not None and own < state.n:
             allowed[own] = False
-        return [(int(state.ids[place]), float(min(cosines[place], 1.0))) for place in _best(cosines, allowed)[:n]]
+        places = self._alike(state, vector, allowed)[:n]
+        cosines = np.minimum(state.vectors[places] @ vector, 1.0)
+        return list(zip(state.ids[places].tolist(), cosines.tolist(), strict=True))
+
+    def settle(self) -> None:
+        """Wait until a graph that is being built is in use."""
+        if self._builder is not None:
+            self._builder.join()
+
+    def _alike(self, state: _State, vector: NDArray[np.float32], allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Places of the `POOL` nearest in meaning, nearest first: exact, or by the graph where there is one."""
+        if self._graph is None:
+            cosines = state.vectors[: state.n] @ vector
+            return _best(cosines, allowed & (cosines > 0))
+        places = self._graph.search(vector, n=2 * POOL)  # twice: some were replaced or deleted since
+        places = np.sort(places[places < state.n])
+        cosines = state.vectors[places] @ vector
+        return places[_best(cosines, allowed[places] & (cosines > 0))]
+
+    def _build_graph(self) -> None:
+        """Take up all vectors into a graph; what is added meanwhile as well, then use it."""
+        from bugflow.ml.duplicates.neighbours import Neighbours  # noqa: PLC0415 - few have as many bugs
+
+        graph, done = Neighbours(self.n_dimensions), 0
+        while True:
+            with self._writing:
+                state = self._state
+                if done >= state.n:
+                    self._graph = graph
+                    return
+            end = min(done + GRAPH_BATCH, state.n)
+            _put(graph, state, slice(done, end))
+            done = end
 
     def _grown(self, old: _State, bugs: list[IndexedBug]) -> _State:
         n = old.n + len(bugs)
@@ -159,6 +206,15 @@ class BugIndex:
         kept = old.rows
         kept.extend(rows)  # positions below n stay as they are
         return _State(n, ids, days, projects, alive, vectors, kept, segments)
+
+
+def _put(graph: "Neighbours", state: _State, rows: slice) -> None:
+    """Take up the vectors of some places; a bug that was not read for its meaning has none."""
+    places = np.arange(rows.start, rows.stop)
+    vectors = state.vectors[rows]
+    known = vectors.any(axis=1)
+    if known.any():
+        graph.add(places[known], vectors[known])
 
 
 def weigh(segments: Sequence[Segment], entries: Entries, *, n: int) -> Weighed:

@@ -19,6 +19,7 @@ from bugflow.ml.encoder import Encoder, load_encoder
 from bugflow.ml.text import CleanText
 
 PROMISE = 0.90  # the issue of duplicates that are not: nine of ten marked likely are right
+RANKER_TASK = "duplicates"  # what the folders of its models are named after
 SHIPPED_RANKER = Path(__file__).parents[2] / "models" / "duplicates-1"
 SECONDS_A_DAY = 86_400
 
@@ -120,19 +121,20 @@ class LiveSearch:
             return []
         query = Query(bug.entries, bug.vector, bug.project, bug.day)
         found = self.index.search(query, before=bug.day if moment else None, without=without)
-        probabilities = self.ranker.probabilities(self.ranker.score(found.pairs))
+        order, probabilities = self.ranker.rank(found.pairs)
         bar = self.ranker.bar(PROMISE)
         rarities = dict(zip(found.weighed.words.tolist(), found.weighed.rarities.tolist(), strict=True))
         reader = Reader(text, rarities=rarities)
         return [
             DuplicateCandidate(
                 bug_id=int(found.bug_ids[place]),
-                probability=float(probabilities[place]),
+                probability=float(probability),
                 similarity=float(np.clip(found.cosines[place], -1, 1)),
                 evidence=reader.read(found.entries[place]),
-                likely=bool(probabilities[place] >= bar),
+                likely=bool(probability >= bar),
+                versions=text.versions,
             )
-            for place in np.argsort(-probabilities, kind="stable")[:n].tolist()
+            for place, probability in zip(order[:n].tolist(), probabilities.tolist(), strict=False)
         ]
 
     def nearest(self, text: CleanText, *, n: int, without: int | None = None) -> list[tuple[int, float]]:

@@ -65,7 +65,7 @@ def annotate(batch: pl.DataFrame, *, by_keywords: bool, seed: int = 0) -> pl.Dat
 
     Args:
         batch: With text columns `title` and `description`, no nulls, as filed.
-        by_keywords: Whether to set `severity` and `team` by the keyword rules.
+        by_keywords: Whether to set `severity` and `team` by the keyword rules, of the cleaned text (requirements 3.1).
         seed: Enters `draw` and nothing else.
 
     Returns:
@@ -90,7 +90,7 @@ def annotate(batch: pl.DataFrame, *, by_keywords: bool, seed: int = 0) -> pl.Dat
         pl.Series("draw", draws_of(keys, seed=seed), pl.Int64),
         pl.Series("signature", signatures_of(words), pl.Binary),
     ]
-    return batch.with_columns(*added, *(_labels(batch) if by_keywords else ()))
+    return batch.with_columns(*added, *(_labels(added[0]) if by_keywords else ()))
 
 
 def annotate_arrow(
@@ -106,9 +106,8 @@ def annotate_arrow(
         yield from table.combine_chunks().to_batches()
 
 
-def _labels(batch: pl.DataFrame) -> list[pl.Series]:
-    """The keyword rules by Polars' expressions, in a tenth of the time."""
-    both = batch.select(pl.concat_str("title", "description", separator="\n").alias("lowered"))["lowered"]
+def _labels(both: pl.Series) -> list[pl.Series]:
+    """Severity and team of cleaned texts by the keyword rules, by Polars' expressions, in a tenth of the time."""
     plain = (both.str.len_bytes() == both.str.len_chars()) & ~both.str.contains("[\x1c-\x1f]")
     lowered = [text.lower() if simple else _as_ascii(text) for text, simple in zip(both, plain, strict=True)]
     words = [*SEVERITY_KEYWORDS.values(), *TEAM_KEYWORDS.values()]

@@ -1,8 +1,9 @@
 """A tracker's reports in time order with what people marked, and the candidates that a search brings for them."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import polars as pl
@@ -14,6 +15,7 @@ from bugflow.ml.duplicates.pairs import COLUMNS
 from bugflow.ml.encoder import Encoder
 from bugflow.ml.reports import read_reports
 from bugflow.ml.train.dataset import Index, clusters_of
+from bugflow.ml.train.readings import Verdict, Verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class History:
         clusters: int64 [n]; reports of one cluster say the same.
         links: For each report the positions that people named as what it repeats.
         closed: bool [n]; whether the tracker closed it as a duplicate.
+        verdicts: By the positions of a report and an earlier one what somebody said who read both.
     """
 
     name: str
@@ -33,6 +36,7 @@ class History:
     clusters: Index
     links: Sequence[Sequence[int]]
     closed: NDArray[np.bool_]
+    verdicts: Mapping[tuple[int, int], Verdict] = field(default_factory=dict)
 
     @property
     def n(self) -> int:
@@ -45,7 +49,9 @@ class History:
         return np.asarray(rows, np.int64)
 
 
-def read_history(path: Path, encoder: Encoder, *, progress: Callable[[str], None]) -> History:
+def read_history(
+    path: Path, encoder: Encoder, *, verdicts: Verdicts = MappingProxyType({}), progress: Callable[[str], None]
+) -> History:
     """All reports of a file with columns id, created, duplicate_of and closed_as_duplicate.
 
     Raises:
@@ -61,7 +67,8 @@ def read_history(path: Path, encoder: Encoder, *, progress: Callable[[str], None
     place_of = {key: place for place, key in enumerate(corpus.ids)}
     links = [[place_of[link] for link in cell.split(";") if link in place_of] for cell in rows["duplicate_of"]]
     closed = rows["closed_as_duplicate"].fill_null(value=False).to_numpy().astype(bool)
-    return History(path.stem, corpus, clusters_of(rows), links, closed)
+    said = {(place_of[a], place_of[b]): one for (a, b), one in verdicts.items() if a in place_of and b in place_of}
+    return History(path.stem, corpus, clusters_of(rows), links, closed, said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,8 @@ class Pairs:
         queries: int64 [p], rising; the position of the report.
         candidates: int64 [p]; the position of the earlier one.
         weights: float64 [p]; how many reports of the tracker one such stands for.
+        said: float64 [p]; 1 or 0 where somebody who read both said that they do or do not say the same, else NaN.
+        stands_for: float64 [p]; how many pairs each of those was drawn from, else 0.
     """
 
     values: NDArray[np.float32]
@@ -81,6 +90,8 @@ class Pairs:
     queries: Index
     candidates: Index
     weights: NDArray[np.float64]
+    said: NDArray[np.float64]
+    stands_for: NDArray[np.float64]
 
     @staticmethod
     def stack(parts: "Sequence[Pairs]") -> "Pairs":
@@ -96,11 +107,14 @@ class Pairs:
 def collect_pairs(history: History, queries: Index, *, weight: NDArray[np.float64], n_dimensions: int) -> Pairs:
     """The candidates of some reports with what people said of them; `weight` is by query."""
     by_row = dict(zip(queries.tolist(), weight.tolist(), strict=True))
-    parts = [
-        Pairs(np.zeros((0, len(COLUMNS)), np.float32), np.zeros(0, bool), *(np.zeros(0, np.int64),) * 2, np.zeros(0))
-    ]
+    rows, none = np.zeros(0, np.int64), np.zeros(0)
+    parts = [Pairs(np.zeros((0, len(COLUMNS)), np.float32), none.astype(bool), rows, rows, none, none, none)]
     for row, found in replay(history.corpus, queries.tolist(), n_dimensions=n_dimensions):
         n = len(found.bug_ids)
         same = history.clusters[found.bug_ids] == history.clusters[row]
-        parts.append(Pairs(found.pairs, same, np.full(n, row), found.bug_ids, np.full(n, by_row[row])))
+        verdicts = [history.verdicts.get((row, other)) for other in found.bug_ids.tolist()]
+        said = np.asarray([np.nan if one is None else one.same for one in verdicts], np.float64)
+        stands_for = np.asarray([0.0 if one is None else one.stands_for for one in verdicts])
+        weights = np.full(n, by_row[row])
+        parts.append(Pairs(found.pairs, same, np.full(n, row), found.bug_ids, weights, said, stands_for))
     return Pairs.stack(parts)

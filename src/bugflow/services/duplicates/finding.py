@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, joinedload
 from bugflow.db.engine import Database
 from bugflow.db.tables import Bug, BugFollower, DuplicateLink
 from bugflow.domain.bugs import Status
-from bugflow.domain.duplicates import DuplicateCandidate, Reading
+from bugflow.domain.duplicates import DuplicateCandidate, Reading, is_older
 from bugflow.domain.predictions import BugText
 from bugflow.ml.duplicates.search import DuplicateSearch
 from bugflow.ml.text import MAX_DESCRIPTION_CHARACTERS, clean
@@ -18,6 +18,7 @@ from bugflow.schemas.duplicates import (
     DuplicatesFound,
     EvidenceRead,
 )
+from bugflow.services.duplicates import decisions
 
 SPARE = 5  # candidates beyond those wanted: some fall together in one root, or were dismissed
 LEAST_SHOWN = 0.01
@@ -47,6 +48,7 @@ def shown(
     query = select(Bug).where(Bug.id.in_(wanted)).options(joinedload(Bug.project))
     bugs = {bug.id: bug for bug in session.scalars(query)}
     affected = count_affected(session, [*bugs])
+    bars = decisions.own_bars(session, {bug.project_id for bug in bugs.values()}) if bugs else {}
     best: dict[int, DuplicateRead] = {}
     for one in probable:
         bug = bugs.get(roots.get(one.bug_id, one.bug_id))
@@ -60,11 +62,15 @@ def shown(
                 probability=round(one.probability, 4),
                 similarity=round(one.similarity, 4),
                 evidence=[EvidenceRead.model_validate(evidence) for evidence in one.evidence],
-                likely=one.likely,
-                possible_regression=bug.status is Status.RESOLVED,
+                likely=one.probability >= bars[bug.project_id] if bug.project_id in bars else one.likely,
+                possible_regression=bug.status is Status.RESOLVED and not is_older(one.versions, _versions(bug)),
                 n_affected=affected[bug.id],
             )
     return [*best.values()][:n]
+
+
+def _versions(bug: Bug) -> Sequence[str]:
+    return clean(BugText(bug.title, bug.description, None)).versions
 
 
 def count_affected(session: Session, ids: Sequence[int]) -> dict[int, int]:

@@ -12,6 +12,7 @@ from bugflow.ui import look, triage, trouble
 from bugflow.ui.format import ago, percent
 from bugflow.ui.session import Session
 
+LEAST_SAID = 0.2  # below, a share says less than what both say: few of many reports repeat one at all
 EVIDENCE_NAMES = {
     EvidenceKind.WORDS: "Both say",
     EvidenceKind.EXCEPTION: "Same exception",
@@ -32,10 +33,11 @@ def show_candidate(one: DuplicateRead) -> None:
     st.page_link("screens/bug.py", label=trouble.plain(one.title), query_params={"id": str(one.bug_id)})
     regression = '<span class="bf-review">Possible regression</span>' if one.possible_regression else ""
     likely = "Likely the same" if one.likely else "Perhaps the same"
+    sure = f", {percent(one.probability)}" if one.probability >= LEAST_SAID else ""
     affected = f" · affects {one.n_affected} people" if one.n_affected > 1 else ""
     look.show(
         f'<div class="bf-line"><span class="bf-number">#{one.bug_id}</span>{look.status_mark(one.status)}{regression}'
-        f'<span class="bf-soft">{likely}, {percent(one.probability)}{affected}</span></div>',
+        f'<span class="bf-soft">{likely}{sure}{affected}</span></div>',
         f'<p class="bf-note">{escape(evidence_text(one.evidence))}</p>' if one.evidence else "",
     )
 

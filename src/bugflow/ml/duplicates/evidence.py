@@ -10,6 +10,7 @@ from bugflow.ml.text import CleanText
 
 MOST_WORDS = 6
 MOST_VALUES = 3
+SHORTEST = 3  # letters; "we" and "no" are rare among few bugs, and say nothing among many
 RARE = 2.0  # of rarity: a word in more than one of eight bugs says nothing
 _SHARED = {
     Part.EXCEPTION: EvidenceKind.EXCEPTION,
@@ -58,6 +59,10 @@ class Reader:
     def _shared_words(self, entries: Entries) -> list[str]:
         searched = entries["key"] >> np.uint32(WORD_BITS) < len(PROSE)
         theirs = set((entries["key"][searched] & WORD_MASK).tolist())
-        shared = [word for word in self._prose if word in theirs and self._rarities.get(word, 0.0) >= RARE]
-        shared.sort(key=lambda word: -self._rarities[word])
-        return [self._prose[word] for word in shared[:MOST_WORDS]]
+        shared = [
+            key
+            for key, word in self._prose.items()
+            if key in theirs and len(word) >= SHORTEST and self._rarities.get(key, 0.0) >= RARE
+        ]
+        shared.sort(key=lambda key: -self._rarities[key])
+        return [self._prose[key] for key in shared[:MOST_WORDS]]

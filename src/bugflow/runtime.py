@@ -90,12 +90,15 @@ def check_schema(database: Database) -> None:
 def open_search(database: Database, models_dir: Path | None = None) -> DuplicateSearch:
     """The search for bugs that say the same; one that finds nothing, and says why, where its files cannot be used.
 
-    The ranker is the newest `duplicates-1`, … of the folder of models, or the shipped one.
+    The ranker is the newest `duplicates-1`, … of the folder of models, or the shipped one; the encoder is the one in
+    that folder whose vectors it was trained on, or the shipped one.
     """
     try:
-        encoder = load_encoder()
         newest = find_newest(models_dir, RANKER_TASK) if models_dir else None
-        ranker = load_ranker(newest or SHIPPED_RANKER, encoder=encoder.name)
+        ranker = load_ranker(newest or SHIPPED_RANKER)
+        own = models_dir / ranker.encoder.rpartition("-")[0] if models_dir else None
+        encoder = load_encoder(own) if own is not None and own.is_dir() else load_encoder()
+        ranker.demand_encoder(encoder.name)
         return make_search(encoder=encoder, ranker=ranker, catch_up=fingerprints.follow(database, encoder=encoder.name))
     except ArtifactCorrupt as error:
         return NoSearch(problem=str(error))

@@ -62,7 +62,7 @@ def fine_tune_bert(
             files.append(_write_feedback(Path(temporary) / FEEDBACK_FILE, task, column, min_samples=min_samples))
         path = artifact_path(folder, task.value)
         artifact = fine_tune(
-            files, path, recipe=recipe, task=task.value, label_column=column, base=base, samples=None, epochs=epochs
+            files, path, recipe=recipe, task=task.value, label_column=column, base=base, n_epochs=epochs
         )
     typer.echo(artifact.card)
     typer.echo(f"Saved: {path}")

@@ -2,9 +2,10 @@
 
 import os
 import tempfile
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,7 +13,7 @@ from bugflow.cli.errors import needs_extra
 from bugflow.config import load_settings
 from bugflow.ml.artifact import Artifact, save_artifact
 from bugflow.ml.duplicates.ranker import save_ranker
-from bugflow.ml.encoder import Encoder, load_encoder
+from bugflow.ml.encoder import CARD, Encoder, load_encoder
 from bugflow.ml.train.dataset import find_files
 from bugflow.ml.train.embeddings import CachedEncoder, default_cache
 from bugflow.ml.train.pairs import train_ranker
@@ -23,17 +24,23 @@ from bugflow.runtime import check_schema, open_database
 from bugflow.services.duplicates import decisions
 
 DUPLICATE_OF = "duplicate_of"
+ENCODER = "encoder"  # what the folders of tuned encoders are named after
+SENTENCE_BASE = "sentence-transformers/all-MiniLM-L6-v2"  # what the shipped encoder is made from
 INSTALLATION = "installation"  # names its bugs among the trackers
 
 
 class RecipeKind(StrEnum):
-    """The ways of training; all but the first two need the extra `train`."""
+    """The ways of training; all but `linear` and `pairs` need the extra `train`."""
 
     LINEAR = "linear"
     PAIRS = "pairs"
+    TRIPLETS = "triplets"
     TRANSFORMER = "transformer"
     DISTILBERT_QUICK = "distilbert-quick"
     DISTILBERT_ENHANCED = "distilbert-enhanced"
+
+
+FINE_TUNING = {RecipeKind.TRANSFORMER, RecipeKind.DISTILBERT_QUICK, RecipeKind.DISTILBERT_ENHANCED}
 
 
 def train(
@@ -44,10 +51,16 @@ def train(
     recipe: Annotated[RecipeKind, typer.Option(help="How to train.")] = RecipeKind.LINEAR,
     base: Annotated[
         str | None,
-        typer.Option(help="Encoder to fine-tune: Hugging Face folder, or name; else distilbert-base-uncased."),
+        typer.Option(
+            help="Encoder to fine-tune: Hugging Face folder, or name; else distilbert-base-uncased, for triplets "
+            "all-MiniLM-L6-v2. For pairs: folder of the encoder whose vectors it reads, else the shipped one."
+        ),
     ] = None,
     samples: Annotated[int | None, typer.Option(min=1, help="Fine-tune on at most so many reports.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Fine-tune so many epochs at most.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=1e-7, max=1.0, help="The highest; else the recipe's, which suits DistilBERT.")
+    ] = None,
     verdicts: Annotated[
         Path | None,
         typer.Option(help="Pairs that somebody read: tracker, id, other, verdict, stands_for (recipe pairs)."),
@@ -61,31 +74,66 @@ def train(
 
     Fine-tuning that was killed goes on where it was: give the same command again.
     """
-    path = artifact_path(out, task)
-    if recipe in {RecipeKind.LINEAR, RecipeKind.PAIRS}:
-        for option, value in (("--base", base), ("--samples", samples), ("--epochs", epochs)):
-            if value is not None:
-                raise typer.BadParameter(
-                    f"{option} is for fine-tuning: give --recipe {RecipeKind.TRANSFORMER} as well."
-                )
-        encoder = CachedEncoder(load_encoder(), default_cache(), progress=tell_embedded)
-    if recipe is not RecipeKind.PAIRS and (verdicts or use_feedback):
-        raise typer.BadParameter(f"--verdicts and --use-feedback are for --recipe {RecipeKind.PAIRS}.")
+    path = artifact_path(out, ENCODER if recipe is RecipeKind.TRIPLETS else task)
+    for option, value, kinds in (
+        ("--base", base, set(RecipeKind) - {RecipeKind.LINEAR}),
+        ("--samples", samples, FINE_TUNING),
+        ("--epochs", epochs, {*FINE_TUNING, RecipeKind.TRIPLETS}),
+        ("--learning-rate", learning_rate, {*FINE_TUNING, RecipeKind.TRIPLETS}),
+        ("--verdicts", verdicts, {RecipeKind.PAIRS}),
+        ("--use-feedback", use_feedback or None, {RecipeKind.PAIRS}),
+    ):
+        if value is not None and recipe not in kinds:
+            names = ", ".join(kind.value for kind in RecipeKind if kind in kinds)
+            raise typer.BadParameter(f"{option} is not for --recipe {recipe.value}, but for: {names}.")
+    if recipe in {RecipeKind.PAIRS, RecipeKind.TRIPLETS} and label_column != DUPLICATE_OF:
+        raise typer.BadParameter(f"--recipe {recipe.value} learns from the column {DUPLICATE_OF}.")
     if recipe is RecipeKind.PAIRS:
-        if label_column != DUPLICATE_OF:
-            raise typer.BadParameter(f"--recipe {recipe.value} learns from the column {DUPLICATE_OF}.")
+        known = load_encoder(Path(base)) if base else load_encoder()
+        encoder = CachedEncoder(known, default_cache(), progress=tell_embedded)
         card = _train_pairs(data, path, encoder=encoder, verdicts=verdicts, use_feedback=use_feedback)
+    elif recipe is RecipeKind.TRIPLETS:
+        card = _tune_encoder(data, path, base=base, n_epochs=epochs, learning_rate=learning_rate)
     elif recipe is RecipeKind.LINEAR:
+        encoder = CachedEncoder(load_encoder(), default_cache(), progress=tell_embedded)
         settings = default_recipe(task, label_column, kind=recipe.value)
         artifact = train_model(data, settings, name=path.name, encoder=encoder, progress=tell)
         save_artifact(artifact, path)
         card = artifact.card
     else:
         card = fine_tune(
-            data, path, recipe=recipe, task=task, label_column=label_column, base=base, samples=samples, epochs=epochs
+            data,
+            path,
+            recipe=recipe,
+            task=task,
+            label_column=label_column,
+            base=base,
+            n_samples=samples,
+            n_epochs=epochs,
+            learning_rate=learning_rate,
         ).card
     typer.echo(card)
     typer.echo(f"Saved: {path}")
+
+
+def _tune_encoder(
+    data: list[Path], path: Path, *, base: str | None, n_epochs: int | None, learning_rate: float | None
+) -> str:
+    """Fine-tune a sentence encoder for duplicates and save it; its card.
+
+    Raises:
+        MissingExtra: Fine-tuning is not installed.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # see fine_tune
+    with needs_extra("train"):
+        from bugflow.ml.finetune.triplets import TripletRecipe, tune_encoder  # noqa: PLC0415 - torch takes seconds
+
+    changes: dict[str, Any] = {"n_epochs": n_epochs, "learning_rate": learning_rate}
+    recipe = replace(
+        TripletRecipe(base or SENTENCE_BASE), **{name: value for name, value in changes.items() if value is not None}
+    )
+    tune_encoder(find_files(data), recipe, out=path, progress=tell)
+    return (path / CARD).read_text("utf-8")
 
 
 def _train_pairs(data: list[Path], path: Path, *, encoder: Encoder, verdicts: Path | None, use_feedback: bool) -> str:
@@ -124,10 +172,9 @@ def fine_tune(
     task: str,
     label_column: str,
     base: str | None,
-    samples: int | None,
-    epochs: int | None,
+    **changes: float | None,
 ) -> Artifact:
-    """Fine-tune an encoder and save what comes of it.
+    """Fine-tune an encoder and save what comes of it; `changes` of the recipe by name, None for none.
 
     Raises:
         MissingExtra: Fine-tuning is not installed.
@@ -138,7 +185,7 @@ def fine_tune(
         from bugflow.ml.finetune.recipe import make_recipe  # noqa: PLC0415 - torch takes seconds
         from bugflow.ml.finetune.run import train_transformer  # noqa: PLC0415
 
-    settings = make_recipe(recipe.value, task, label_column, base=base, n_samples=samples, n_epochs=epochs)
+    settings = make_recipe(recipe.value, task, label_column, base=base, **changes)
     return train_transformer(data, settings, out=path, progress=tell)
 
 

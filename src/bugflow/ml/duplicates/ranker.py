@@ -64,6 +64,16 @@ class Ranker:
         sure = expit(traits(scores, pairs) @ self.confidence)[order]
         return order, np.minimum.accumulate(sure)
 
+    def demand_encoder(self, name: str) -> None:
+        """Let pass the encoder whose vectors it was trained on.
+
+        Raises:
+            ArtifactCorrupt: It is another one.
+        """
+        if name != self.encoder:
+            reason = f"it was trained on vectors of {self.encoder}, not {name}. Put that encoder beside it."
+            raise ArtifactCorrupt(path=Path(self.name), reason=reason)
+
     def bar(self, promise: float) -> float:
         """The least probability at which a candidate is likely; `NEVER` where the promise was not measured."""
         return min((bar for asked, bar in self.bars.items() if asked >= promise), default=NEVER)
@@ -102,20 +112,13 @@ def save_ranker(ranker: Ranker, path: Path) -> None:
     write_folder(path, contents, {"format": FORMAT, "name": ranker.name, "encoder": ranker.encoder})
 
 
-def load_ranker(path: Path, *, encoder: str | None = None) -> Ranker:
+def load_ranker(path: Path) -> Ranker:
     """The ranker of a folder, after checking all of it.
 
-    Args:
-        path: The folder.
-        encoder: Whose vectors it will be given; None: whichever it was trained on.
-
     Raises:
-        ArtifactCorrupt: The folder is missing, truncated, altered, from elsewhere, reads other columns, or was trained
-            on the vectors of another encoder.
+        ArtifactCorrupt: The folder is missing, truncated, altered, from elsewhere, or reads other columns.
     """
     manifest, contents = read_folder(path, files={FORMAT: (RANKER, REPORT, CARD)})
-    if encoder is not None and manifest["encoder"] != encoder:
-        raise ArtifactCorrupt(path=path, reason=f"it was trained on vectors of {manifest['encoder']}, not {encoder}.")
     with refused_if_unreadable(path):
         learned = json.loads(contents[RANKER])
         if tuple(learned["columns"]) != COLUMNS:

@@ -130,7 +130,7 @@ class _Trainer(Trainer):
         )
 
 
-class _Teller(TrainerCallback):
+class Teller(TrainerCallback):
     """Says how it goes, and looks at the calibration slice once more after the last step."""
 
     def __init__(self, progress: Progress) -> None:
@@ -216,12 +216,12 @@ def fit(
             train_dataset=rows,
             eval_dataset=_Rows(held_out, tokenizer, max_tokens=max_tokens),
             data_collator=partial(pad_rows, pad_id=pad_id or 0),
-            callbacks=[EarlyStoppingCallback(recipe.patience), _Teller(progress)],
+            callbacks=[EarlyStoppingCallback(recipe.patience), Teller(progress)],
             class_weights=torch.from_numpy(class_weights),
             seed=recipe.rows.seed,
         )
         trainer.remove_callback(PrinterCallback)
-        resumed = _find_checkpoint(checkpoints)
+        resumed = find_checkpoint(checkpoints)
         if resumed:
             progress(f"Resuming at step {resumed.name.rpartition('-')[2]}, from {resumed}")
         trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
@@ -275,7 +275,7 @@ def _arguments(recipe: TransformerRecipe, checkpoints: Path, *, n_rows: int) -> 
     )
 
 
-def _find_checkpoint(folder: Path) -> Path | None:
+def find_checkpoint(folder: Path) -> Path | None:
     """The newest checkpoint that was written to its end; others are removed.
 
     Trainer writes `trainer_state.json` last.

@@ -71,7 +71,7 @@ def train_transformer(
             raise TooFewSamples(task=recipe.rows.task, reason=reason)
     drawn = draw(data.truth, train, n=recipe.n_samples, seed=recipe.rows.seed)
     progress(f"{len(data.truth):,} reports with {len(data.labels)} labels; {len(drawn):,} to train on")
-    with _work_folder(out, {"format": FORMAT, "recipe": recipe.as_json(), "data": data.facts}) as work:
+    with work_folder(out, {"format": FORMAT, "recipe": recipe.as_json(), "data": data.facts}) as work:
         trained = fit(
             _samples(data, drawn), _samples(data, later), recipe, labels=data.labels, work=work, progress=progress
         )
@@ -223,7 +223,7 @@ def _method(recipe: TransformerRecipe, report: dict[str, Any]) -> Method:
 
 
 @contextmanager
-def _work_folder(out: Path, made_of: dict[str, Any]) -> Iterator[Path]:
+def work_folder(out: Path, made_of: dict[str, Any]) -> Iterator[Path]:
     """A folder beside `out` whose name tells data and recipe; it goes when the model is saved, else it stays."""
     digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:12]
     work = out.with_name(f".{out.name}-{digest}.work")

@@ -100,6 +100,8 @@ class Pairs:
 
     def groups(self) -> list[tuple[int, int]]:
         """Where the pairs of each report begin and end."""
+        if not len(self.queries):
+            return []
         bounds = np.flatnonzero(np.r_[True, self.queries[1:] != self.queries[:-1], True])
         return list(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
 

@@ -45,12 +45,7 @@ def main() -> None:
     data = Path(os.environ.get("BUGFLOW_BENCH_DATA", "../shared/data")) / "bugs" / "titanium.parquet"
     if not data.is_file():
         sys.exit(f"Skipped: there is no {data}. Set BUGFLOW_BENCH_DATA.")
-    figures: dict[str, Any] = {
-        "commit": _output("git", "rev-parse", "--short", "HEAD"),
-        "data_sha256": hashlib.sha256(data.read_bytes()).hexdigest()[:16],
-        "machine": f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
-        "load_before": round(os.getloadavg()[0], 2),
-    }
+    figures = describe(hashlib.sha256(data.read_bytes()).hexdigest()[:16])
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {
             "BUGFLOW_DATA_DIR": f"{folder}/data",
@@ -58,17 +53,17 @@ def main() -> None:
             "BUGFLOW_LOG_LEVEL": "WARNING",
             "OMP_NUM_THREADS": "1",
         }
-        _bugflow(environment, "db", "upgrade")
-        _bugflow(environment, "users", "create", "pm", "--role", "pm", "--password-stdin", stdin=PASSWORD)
-        seconds, said = _timed(lambda: _bugflow(environment, "import", str(data)))
+        run_bugflow(environment, "db", "upgrade")
+        run_bugflow(environment, "users", "create", "pm", "--role", "pm", "--password-stdin", stdin=PASSWORD)
+        seconds, said = timed(lambda: run_bugflow(environment, "import", str(data)))
         figures["import_seconds"], figures["import_said"] = seconds, said.splitlines()[-1]
-        seconds, said = _timed(lambda: _bugflow(environment, "import", str(data)))
+        seconds, said = timed(lambda: run_bugflow(environment, "import", str(data)))
         figures["import_again_said"] = said.splitlines()[-1]
         one_core = ["taskset", "-c", "0"]
         out = f"{folder}/out.jsonl"
-        seconds, _ = _timed(lambda: _bugflow(environment, "predict", str(data), "--out", out, prefix=one_core))
+        seconds, _ = timed(lambda: run_bugflow(environment, "predict", str(data), "--out", out, prefix=one_core))
         figures["predict_reports_per_second"] = round(26_149 / seconds)
-        with _api(environment) as (client, start_seconds, process):
+        with api_of(environment) as (client, start_seconds, process):
             figures["api_start_seconds"] = start_seconds
             figures["requests"] = list(_requests(client))
             status = Path(f"/proc/{process.pid}/status").read_text()
@@ -78,20 +73,29 @@ def main() -> None:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 
+def describe(data_sha256: str) -> dict[str, Any]:
+    return {
+        "commit": _output("git", "rev-parse", "--short", "HEAD"),
+        "data_sha256": data_sha256,
+        "machine": f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
+        "load_before": round(os.getloadavg()[0], 2),
+    }
+
+
 def _requests(client: httpx2.Client) -> Iterator[dict[str, Any]]:
     report = {"description": TEXT, "project": "Alloy"}
     for query in FILTERS:
-        yield _latency(f"GET /api/v1/bugs?{query}", lambda query=query: client.get(f"/api/v1/bugs?{query}"))
-    yield _latency("POST /predict", lambda: client.post("/predict", json=report))
-    yield _latency("POST /report_bug", lambda: client.post("/report_bug", json=report))
+        yield latency(f"GET /api/v1/bugs?{query}", lambda query=query: client.get(f"/api/v1/bugs?{query}"))
+    yield latency("POST /predict", lambda: client.post("/predict", json=report))
+    yield latency("POST /report_bug", lambda: client.post("/report_bug", json=report))
     for path in ("bugs/100", "bugs/100/explanation", "stats/overview", "stats/teams", "stats/acceptance", "me"):
-        yield _latency(f"GET /api/v1/{path}", lambda path=path: client.get(f"/api/v1/{path}"))
+        yield latency(f"GET /api/v1/{path}", lambda path=path: client.get(f"/api/v1/{path}"))
 
 
-def _latency(name: str, ask: Callable[[], httpx2.Response], *, n: int = 100) -> dict[str, Any]:
+def latency(name: str, ask: Callable[[], httpx2.Response], *, n: int = 100) -> dict[str, Any]:
     milliseconds = []
     for position in range(n + 5):
-        seconds, answer = _timed(ask)
+        seconds, answer = timed(ask)
         answer.raise_for_status()
         if position >= 5:  # the first ones fill caches
             milliseconds.append(seconds * 1000)
@@ -102,13 +106,13 @@ def _latency(name: str, ask: Callable[[], httpx2.Response], *, n: int = 100) -> 
     }
 
 
-def _timed(act: Callable[[], Any]) -> tuple[float, Any]:
+def timed(act: Callable[[], Any]) -> tuple[float, Any]:
     started = time.perf_counter()
     answer = act()
     return round(time.perf_counter() - started, 4), answer
 
 
-def _bugflow(environment: dict[str, str], *arguments: str, stdin: str = "", prefix: list[str] | None = None) -> str:
+def run_bugflow(environment: dict[str, str], *arguments: str, stdin: str = "", prefix: list[str] | None = None) -> str:
     command = [*(prefix or []), sys.executable, "-m", "bugflow", *arguments]
     done = subprocess.run(command, env=environment, input=stdin, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -117,7 +121,7 @@ def _bugflow(environment: dict[str, str], *arguments: str, stdin: str = "", pref
 
 
 @contextmanager
-def _api(environment: dict[str, str]) -> Iterator[tuple[httpx2.Client, float, subprocess.Popen[bytes]]]:
+def api_of(environment: dict[str, str]) -> Iterator[tuple[httpx2.Client, float, subprocess.Popen[bytes]]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -1,6 +1,7 @@
 """Bugs that say the same: found while writing, linked by people, never by the machine."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from tests.conftest import BOTH
 from tests.factories import House, Person
 from tests.ml.trackers import WordEncoder, make_ranker
 
+from bugflow.cli.serve import warm_up
 from bugflow.db.tables import DuplicateVerdict
 from bugflow.domain.accounts import Role
 from bugflow.domain.predictions import Task
@@ -95,6 +97,12 @@ def test_a_bug_reported_in_another_process_is_found(shop: House, ann: Person) ->
     ann.report(CART)
     other.catch_up(other.index)
     assert len(other.index) == N_OTHERS + 1
+
+
+def test_the_index_is_filled_before_anybody_asks(shop: House) -> None:
+    fresh = open_search(shop)
+    warm_up(replace(shop.runtime, duplicates=fresh)).join(timeout=30)
+    assert len(fresh.index) == N_OTHERS
 
 
 def test_predict_names_what_a_text_repeats_unless_it_is_told_not_to(ann: Person) -> None:

@@ -19,7 +19,9 @@ from bugflow.cli.logs import configure_logs
 from bugflow.cli.users import create_first_administrator
 from bugflow.config import Settings, load_settings
 from bugflow.db import migrations
-from bugflow.errors import PagesEnded, PortTaken
+from bugflow.domain.predictions import BugText
+from bugflow.errors import BugFlowError, PagesEnded, PortTaken
+from bugflow.ml.text import clean
 from bugflow.runtime import Runtime, build_runtime, open_database
 
 SHUTDOWN_SECONDS = 5
@@ -127,6 +129,7 @@ def _serve(runtime: Runtime, *, host: str, port: int, pages: Pages | None = None
         )
     )
     _exit_on_sigterm()
+    warm_up(runtime)
     deserted = threading.Event()
     if pages is not None:
         threading.Thread(target=_stop_without, args=(pages, server, deserted), daemon=True).start()
@@ -147,6 +150,18 @@ def _stop_without(pages: Pages, server: uvicorn.Server, deserted: threading.Even
 
 def _how_ended(status: int) -> str:
     return f"exit status {status}" if status >= 0 else f"killed by {signal.Signals(-status).name}"
+
+
+def warm_up(runtime: Runtime) -> threading.Thread:
+    """Fill the index of duplicates beside the start: the first who asks does not wait for 100,000 bugs to be read."""
+
+    def read() -> None:
+        with contextlib.suppress(BugFlowError):  # who asks is told
+            runtime.duplicates.nearest(clean(BugText("warm up", "", None)), n=1)
+
+    thread = threading.Thread(target=read, name="bugflow-warm-up", daemon=True)
+    thread.start()
+    return thread
 
 
 def _exit_on_sigterm() -> None:

@@ -1,0 +1,148 @@
+"""How quickly duplicates are found among 100,000 real bugs: cold start, memory, search over HTTP, freshness.
+
+Run `python benchmarks/duplicates.py [--json FILE]` on a quiet machine; needs the bug reports of BUGFLOW_BENCH_DATA and
+the vectors that `bugflow bench duplicates` keeps (else it makes them, half an hour). Up to 100,000 bugs every vector is
+compared; the four trackers are cut to that many.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from sqlalchemy import select
+
+from bugflow.config import load_settings
+from bugflow.db.tables import Bug, Project
+from bugflow.domain.duplicates import Fingerprint
+from bugflow.domain.predictions import BugText
+from bugflow.ml.duplicates.search import prose_of
+from bugflow.ml.duplicates.words import SCHEME, read_words, to_bytes
+from bugflow.ml.encoder import load_encoder
+from bugflow.ml.reports import to_texts
+from bugflow.ml.text import clean
+from bugflow.ml.train.embeddings import CachedEncoder, default_cache
+from bugflow.ml.train.history import read_history
+from bugflow.runtime import open_database
+from bugflow.services.duplicates import fingerprints
+from house import PASSWORD, TEXT, api_of, describe, latency, run_bugflow, timed
+
+TRACKERS = ("apache_jira", "jquery", "titanium", "xamarin")
+N_BUGS = 100_000
+N_SEARCHES = 200
+AT_ONCE = 2_000
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--json", type=Path, help="Where the figures go, for machines.")
+    options = arguments.parse_args()
+    folder = Path(os.environ.get("BUGFLOW_BENCH_DATA", "../shared/data")) / "bugs"
+    files = [folder / f"{name}.parquet" for name in TRACKERS]
+    if not all(file.is_file() for file in files):
+        sys.exit(f"Skipped: {folder} lacks one of {', '.join(TRACKERS)}. Set BUGFLOW_BENCH_DATA.")
+    figures = describe(hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16])
+    with tempfile.TemporaryDirectory() as temporary:
+        os.environ |= {
+            "BUGFLOW_DATA_DIR": f"{temporary}/data",
+            "BUGFLOW_RATE_LIMIT": "1000000/minute",
+            "BUGFLOW_LOG_LEVEL": "WARNING",
+            "OMP_NUM_THREADS": "1",
+        }
+        environment = dict(os.environ)
+        run_bugflow(environment, "db", "upgrade")
+        run_bugflow(environment, "users", "create", "pm", "--role", "pm", "--password-stdin", stdin=PASSWORD)
+        left = N_BUGS
+        for file in files:
+            part = Path(temporary) / file.name
+            frame = pl.read_parquet(file).head(left)
+            frame.write_parquet(part)
+            left -= len(frame)
+            tell(f"{file.name}: {run_bugflow(environment, 'import', str(part)).splitlines()[-1]}")
+        keep_vectors(files)
+        queries = [TEXT, *(f"{text.title}\n{text.description}" for text in sample(files))]
+        with api_of(environment) as (client, start_seconds, process):
+            figures["api_start_seconds"] = start_seconds
+            before = memory_mb(process.pid)
+            seconds, answer = timed(lambda: search(client, TEXT))
+            answer.raise_for_status()
+            figures["first_search_seconds"] = round(seconds, 2)
+            figures["memory_mb_before"], figures["memory_mb"] = before, memory_mb(process.pid)
+            asked = iter(queries)
+            figures["search"] = latency("search", lambda: search(client, next(asked)), n=N_SEARCHES)
+            said = iter(queries)
+            predict = {"project": "Alloy"}
+            figures["predict"] = latency(
+                "predict", lambda: client.post("/predict", json=predict | {"description": next(said)}), n=N_SEARCHES
+            )
+            with api_of(environment) as (other, _, _process):
+                search(other, TEXT)
+                words = "quokka zeppelin marmalade overflow"
+                client.post("/report_bug", json={"description": words, "project": "Alloy"}).raise_for_status()
+                seconds, _ = timed(lambda: wait_until_found(other, words))
+                figures["found_in_another_process_after_seconds"] = round(seconds, 2)
+    print(json.dumps(figures, indent=1))
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def keep_vectors(files: list[Path]) -> None:
+    """What a worker does in half an hour: keep the vector of each bug."""
+    encoder = CachedEncoder(load_encoder(), default_cache())
+    known: dict[str, Any] = {}
+    for file in files:
+        history = read_history(file, encoder, progress=tell)
+        prose = [prose_of(clean(text)) for text in to_texts(history.corpus.rows)]
+        known |= {text: bug.vector for text, bug in zip(prose, history.corpus.bugs, strict=True)}
+    database = open_database(load_settings())
+    with database.read() as session:
+        query = select(Bug.id, Bug.title, Bug.description, Project.name).join(Bug.project)
+        bugs = [(n, clean(BugText(*texts))) for n, *texts in session.execute(query).all()]
+    missing = [prose_of(text) for _, text in bugs if prose_of(text) not in known]
+    tell(f"{len(missing):,} texts are new")
+    known |= dict(zip(missing, encoder.encode(missing), strict=True))
+    for start in range(0, len(bugs), AT_ONCE):
+        with database.write() as session:
+            some = bugs[start : start + AT_ONCE]
+            vectors = [known[prose_of(text)].astype("float16").tobytes() for _, text in some]
+            fingerprints.keep(
+                session,
+                {
+                    n: Fingerprint(SCHEME, to_bytes(read_words(text)), encoder.name, vector)
+                    for (n, text), vector in zip(some, vectors, strict=True)
+                },
+            )
+    database.engine.dispose()
+
+
+def sample(files: list[Path]) -> list[BugText]:
+    """Reports spread over the trackers, each a little changed, so that none is remembered."""
+    texts = [text for file in files for text in to_texts(pl.read_parquet(file).gather_every(300).fill_null(""))]
+    return [BugText(f"{text.title} again", text.description[:2_000]) for text in texts][: 2 * N_SEARCHES]
+
+
+def search(client: Any, text: str) -> Any:
+    return client.post("/api/v1/duplicates/search", json={"description": text})
+
+
+def wait_until_found(client: Any, words: str) -> None:
+    while not any(words in one["title"] for one in search(client, words).json()["candidates"]):
+        time.sleep(0.05)
+
+
+def memory_mb(pid: int) -> int:
+    return round(int(Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()[0]) / 1024)
+
+
+def tell(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -16,7 +16,7 @@ from bugflow.ml.duplicates.words import PROSE, WORD_BITS, WORD_MASK, Entries
 
 K1, B = 1.2, 0.75  # the usual values; not tuned
 PART_WEIGHTS = np.asarray([3.0, 1.0, 1.0], np.float32)  # title, description, code
-USUAL_LENGTH = 130.0  # mean weighted length of 109,380 reports of four trackers
+USUAL_LENGTH = 130.0  # of a report, weighted; every tenth of four trackers: 93 (jquery) to 173 (xamarin), mean 143
 GROWTH = 4  # a segment joins the one before it when that is less than so many times larger
 
 

@@ -16,7 +16,8 @@ from bugflow.ml.duplicates.pairs import COLUMNS
 from bugflow.ml.duplicates.ranker import RANKER, Ranker, load_ranker, save_ranker
 from bugflow.ml.reports import read_reports
 from bugflow.ml.train.history import Pairs, read_history
-from bugflow.ml.train.pairs import calibration_error, judge, recalls, split_history, train_ranker
+from bugflow.ml.train.judgement import calibration_error, judge, recalls
+from bugflow.ml.train.pairs import split_history, train_ranker
 from bugflow.ml.train.readings import read_verdicts
 
 

@@ -21,7 +21,8 @@ from bugflow.ml.reports import to_texts
 from bugflow.ml.text import clean
 from bugflow.ml.train.dataset import Index
 from bugflow.ml.train.history import History, Pairs, read_history
-from bugflow.ml.train.pairs import Split, collect, fit_ranker, judge, measure, recalls, split_history
+from bugflow.ml.train.judgement import judge, measure, recalls
+from bugflow.ml.train.pairs import Split, collect, fit_ranker, split_history
 from bugflow.ml.train.readings import read_verdicts
 
 FEWEST_QUERIES = 100  # of a tracker in the table: R@10 of fewer moves by more than its confidence interval is worth

@@ -1,5 +1,7 @@
 """Finding reports that say the same: words, index, pair columns, evidence."""
 
+import subprocess
+import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -245,6 +247,19 @@ def test_with_many_bugs_the_nearest_are_found_nearly_as_if_all_had_been_compared
     for row, names in zip(asked.tolist(), found, strict=True):
         assert names[0] == row
         assert not any(name % 100 == 0 for name in names)  # they have no vector yet
+
+
+def test_a_program_that_ends_while_the_graph_is_built_ends_in_peace() -> None:
+    program = """
+import numpy as np
+from bugflow.ml.duplicates.index import BugIndex, IndexedBug
+from bugflow.ml.duplicates.words import ENTRY
+index = BugIndex(384, exact_up_to=10)
+vectors = np.random.default_rng(0).standard_normal((20_000, 384)).astype(np.float32)
+index.add(IndexedBug(row, 0.0, 0, np.zeros(0, ENTRY), vector) for row, vector in enumerate(vectors))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_with_many_bugs_new_ones_are_found_and_removed_or_changed_ones_are_not(

@@ -19,9 +19,7 @@ from bugflow.cli.logs import configure_logs
 from bugflow.cli.users import create_first_administrator
 from bugflow.config import Settings, load_settings
 from bugflow.db import migrations
-from bugflow.domain.predictions import BugText
 from bugflow.errors import BugFlowError, PagesEnded, PortTaken
-from bugflow.ml.text import clean
 from bugflow.runtime import Runtime, build_runtime, open_database
 
 SHUTDOWN_SECONDS = 5
@@ -157,7 +155,7 @@ def warm_up(runtime: Runtime) -> threading.Thread:
 
     def read() -> None:
         with contextlib.suppress(BugFlowError):  # who asks is told
-            runtime.duplicates.nearest(clean(BugText("warm up", "", None)), n=1)
+            runtime.duplicates.refresh()
 
     thread = threading.Thread(target=read, name="bugflow-warm-up", daemon=True)
     thread.start()

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from threading import Lock, Thread
+from threading import Event, Lock, Thread, current_thread
 from typing import TYPE_CHECKING
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 POOL = 100  # candidates that each of the two searches brings
 EXACT_UP_TO = 100_000  # bugs; beyond, comparing each vector takes longer than 15 ms and a graph finds nearly the same
-GRAPH_BATCH = 1_000  # vectors that the graph takes up at a time
+GRAPH_BATCH = 1_000  # vectors that the graph takes up at a time: half a second
+SECONDS_TO_END = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class BugIndex:
         self._exact_up_to = exact_up_to
         self._graph: Neighbours | None = None
         self._builder: Thread | None = None
+        self._stopped = Event()
 
     def __len__(self) -> int:
         return len(self._place)
@@ -101,6 +104,8 @@ class BugIndex:
             elif self._builder is None and self._state.n > self._exact_up_to:
                 self._builder = Thread(target=self._build_graph, name="bugflow-graph", daemon=True)
                 self._builder.start()
+                # A thread that is inside C++ when the interpreter ends takes the process down with it.
+                finalize(self, _end, self._stopped, self._builder)
             for place, bug in enumerate(bugs, start=old.n):
                 if (before := self._place.get(bug.bug_id)) is not None:
                     self._state.alive[before] = False
@@ -176,7 +181,7 @@ class BugIndex:
         from bugflow.ml.duplicates.neighbours import Neighbours  # noqa: PLC0415 - few have as many bugs
 
         graph, done = Neighbours(self.n_dimensions), 0
-        while True:
+        while not self._stopped.is_set():
             with self._writing:
                 state = self._state
                 if done >= state.n:
@@ -206,6 +211,12 @@ class BugIndex:
         kept = old.rows
         kept.extend(rows)  # positions below n stay as they are
         return _State(n, ids, days, projects, alive, vectors, kept, segments)
+
+
+def _end(stopped: Event, builder: Thread) -> None:
+    stopped.set()
+    if builder is not current_thread():
+        builder.join(timeout=SECONDS_TO_END)
 
 
 def _put(graph: "Neighbours", state: _State, rows: slice) -> None:

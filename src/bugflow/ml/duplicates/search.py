@@ -41,6 +41,10 @@ class DuplicateSearch(Protocol):
         """At most n (`POOL` at most) bugs nearest in meaning with their cosines, nearest first."""
         ...
 
+    def refresh(self) -> None:
+        """Take up what was reported since; every search does it first."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class NoSearch:
@@ -70,6 +74,9 @@ class NoSearch:
     def nearest(self, text: CleanText, *, n: int, without: int | None = None) -> list[tuple[int, float]]:  # noqa: ARG002
         """None."""
         return []
+
+    def refresh(self) -> None:
+        """There is nothing to take up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +115,7 @@ class LiveSearch:
             moment: When the report was filed; None: now.
             without: The report itself, where it is among those known.
         """
-        self.catch_up(self.index)
+        self.refresh()
         bug = indexed(
             0,
             fingerprint,
@@ -139,9 +146,13 @@ class LiveSearch:
 
     def nearest(self, text: CleanText, *, n: int, without: int | None = None) -> list[tuple[int, float]]:
         """At most n (`POOL` at most) bugs nearest in meaning with their cosines, nearest first."""
-        self.catch_up(self.index)
+        self.refresh()
         vector = self.encoder.encode([prose_of(text)])[0]
         return self.index.nearest(vector, n=n, without=without)
+
+    def refresh(self) -> None:
+        """Take up what was reported since; every search does it first."""
+        self.catch_up(self.index)
 
 
 def make_search(

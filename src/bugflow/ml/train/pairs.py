@@ -96,9 +96,7 @@ def fit_ranker(parts: Sequence[tuple[Pairs, Index]], *, name: str, encoder: str)
     right = np.concatenate(
         [believe(unmarked, pairs, place, rows) for (pairs, _), (rows, place) in zip(parts, tops, strict=True)]
     )
-    weights = np.concatenate(
-        [_alike(pairs.weights[place]) for (pairs, _), (_, place) in zip(parts, tops, strict=True)]
-    )
+    weights = np.concatenate([_alike(pairs.weights[place]) for (pairs, _), (_, place) in zip(parts, tops, strict=True)])
     ranker = replace(unsure, confidence=_regress(found, right, weights))
     return replace(ranker, bars=fit_bars(ranker, [pairs for pairs, _ in parts], unmarked))
 

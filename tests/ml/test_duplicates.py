@@ -251,12 +251,18 @@ def test_with_many_bugs_the_nearest_are_found_nearly_as_if_all_had_been_compared
 
 def test_a_program_that_ends_while_the_graph_is_built_ends_in_peace() -> None:
     program = """
+import time
 import numpy as np
 from bugflow.ml.duplicates.index import BugIndex, IndexedBug
 from bugflow.ml.duplicates.words import ENTRY
 index = BugIndex(384, exact_up_to=10)
 vectors = np.random.default_rng(0).standard_normal((20_000, 384)).astype(np.float32)
 index.add(IndexedBug(row, 0.0, 0, np.zeros(0, ENTRY), vector) for row, vector in enumerate(vectors))
+class Slow:
+    def __del__(self, wait=time.sleep):  # the interpreter's end takes long enough for a thread to come back to it
+        wait(2)
+slow = Slow()
+time.sleep(1)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")

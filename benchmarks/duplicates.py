@@ -34,7 +34,7 @@ from bugflow.services.duplicates import fingerprints
 from house import PASSWORD, TEXT, api_of, describe, latency, run_bugflow, timed
 
 TRACKERS = ("apache_jira", "jquery", "titanium", "xamarin")
-N_BUGS = 100_000
+N_BUGS = 99_900  # and what is reported meanwhile: all of them are compared one by one
 N_SEARCHES = 200
 AT_ONCE = 2_000
 
@@ -82,10 +82,10 @@ def main() -> None:
                 "predict", lambda: client.post("/predict", json=predict | {"description": next(said)}), n=N_SEARCHES
             )
             with api_of(environment) as (other, _, _process):
-                search(other, TEXT)
-                words = "quokka zeppelin marmalade overflow"
-                client.post("/report_bug", json={"description": words, "project": "Alloy"}).raise_for_status()
-                seconds, _ = timed(lambda: wait_until_found(other, words))
+                for words in ("quokka zeppelin marmalade overflow", "walrus trombone lavender timeout"):
+                    client.post("/report_bug", json={"description": words, "project": "Alloy"}).raise_for_status()
+                    seconds, _ = timed(lambda words=words: wait_until_found(other, words))
+                # The first is found when the other process has filled its index.
                 figures["found_in_another_process_after_seconds"] = round(seconds, 2)
     print(json.dumps(figures, indent=1))
     if options.json:
@@ -137,7 +137,8 @@ def wait_until_found(client: Any, words: str) -> None:
 
 
 def memory_mb(pid: int) -> int:
-    return round(int(Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()[0]) / 1024)
+    """What belongs to the process alone; the database file that it maps is everybody's."""
+    return round(int(Path(f"/proc/{pid}/status").read_text().split("RssAnon:")[1].split()[0]) / 1024)
 
 
 def tell(line: str) -> None:

@@ -152,7 +152,7 @@ def test_why_marks_the_words_and_keeps_the_text(api: FakeApi, page_of: Open) -> 
     assert ">crashes</mark>" in shown
     assert "&lt;i&gt;The" in shown
     assert "Most alike of those that people labelled" in shown
-    assert "#7 Cart crashed" in [link.label for link in links(app)]
+    assert "Cart crashed" in [link.label for link in links(app)]
 
 
 def test_a_move_on_the_bug_page_is_saved(api: FakeApi, page_of: Open) -> None:

@@ -85,10 +85,8 @@ def show_nearest(explanation: ExplanationRead) -> None:
     look.show('<p class="bf-note">Most alike of those that people labelled</p>')
     for one in explanation.nearest:
         badge = look.severity_badge(one.label) if explanation.task is Task.SEVERITY else look.team_chip(one.label)
-        with st.container(horizontal=True, vertical_alignment="center"):
-            look.show(badge)
-            label = f"#{one.bug_id} {trouble.plain(one.title)}"
-            st.page_link("screens/bug.py", label=label, query_params={"id": str(one.bug_id)})
+        st.page_link("screens/bug.py", label=trouble.plain(one.title), query_params={"id": str(one.bug_id)})
+        look.show(f'<div class="bf-line"><span class="bf-number">#{one.bug_id}</span>{badge}</div>')
 
 
 def show_why(explanations: Sequence[ExplanationRead], bug: BugRead) -> None:

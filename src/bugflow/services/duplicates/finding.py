@@ -21,7 +21,7 @@ from bugflow.schemas.duplicates import (
 from bugflow.services.duplicates import decisions
 
 SPARE = 5  # candidates beyond those wanted: some fall together in one root, or were dismissed
-LEAST_SHOWN = 0.01
+LEAST_SHOWN = 0.015
 """A candidate below this probability is not shown: silence says more. Of the demo's duplicates none is below it."""
 
 

@@ -15,10 +15,11 @@ from threadpoolctl import threadpool_limits
 from typer.testing import CliRunner
 
 from bugflow.cli.bench import bench
-from bugflow.ml.bench import latency, promise
+from bugflow.ml.bench import feedback, latency, promise
 from bugflow.ml.bench.answers import resampled_f1
 from bugflow.ml.bench.bench import Bench
 from bugflow.ml.bench.duplicates import measure_duplicates
+from bugflow.ml.bench.feedback import measure_feedback
 from bugflow.ml.bench.house import HOUSE
 from bugflow.ml.bench.keywords import BLIND, measure_keywords
 from bugflow.ml.bench.latency import ALL, LENGTHS, WORDS, measure_latency
@@ -109,6 +110,19 @@ def test_keywords_says_that_it_measures_a_rule_and_gives_devops_apart(run: Bench
         assert rows[task, BLIND]["accuracy"] > 0.9
     assert rows["team", HOUSE]["devops_f1"] > 0.95
     assert rows["severity", HOUSE]["devops_f1"] is None
+
+
+def test_corrections_of_a_tracker_never_seen_are_replayed(run: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feedback, "N_CORRECTIONS", (0, 100))
+    team, severity = measure_feedback(run)
+    rows = {(row["n"], row["name"]): row for row in team.rows}
+    assert {name for n, name in rows if n} == {
+        "no learning", "commonest label", "nearest", "refit", "adapted", "adapted, a fifth flipped",
+    }  # fmt: skip
+    assert {row["n_trackers"] for row in team.rows} == {3}
+    assert rows[100, "adapted"]["accuracy"] > rows[100, "commonest label"]["accuracy"]
+    assert rows[100, "adapted, a fifth flipped"]["doubtful"] > 0
+    assert severity.rows
 
 
 def test_a_promise_is_replayed_tracker_by_tracker(run: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

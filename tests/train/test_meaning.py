@@ -79,9 +79,9 @@ def test_where_words_say_enough_only_reports_of_unknown_projects_are_read(tmp_pa
     assert fitted.model.familiar == {"p0", "p1"}
     encoder.asked.clear()
     known, stranger = (extract([clean(BugText("saved pages Bacxqa", "", project))]) for project in ("P0", "elsewhere"))
-    assert np.abs(fitted.model.score_meaning(known)).max() == 0
+    assert np.abs(fitted.model.score_meaning(known)[0]).max() == 0
     assert encoder.asked == []
-    assert np.abs(fitted.model.score_meaning(stranger)).max() > 0
+    assert np.abs(fitted.model.score_meaning(stranger)[0]).max() > 0
     assert len(encoder.asked) == 1
 
 

@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "explain": "bugflow.cli.explain:explain",
     "duplicates": "bugflow.cli.duplicates:app",
     "train": "bugflow.cli.train:train",
+    "adapt": "bugflow.cli.adapt:adapt",
     "bench": "bugflow.cli.bench:bench",
     "models": "bugflow.cli.models:app",
     "data": "bugflow.cli.data:app",

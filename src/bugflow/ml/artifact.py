@@ -23,6 +23,7 @@ FORMAT = "bugflow-linear-1"
 WEIGHTS, LABELS, CALIBRATION = "weights.safetensors", "labels.json", "calibration.json"
 RECIPE, REPORT, CARD = "recipe.json", "report.json", "card.md"
 FILES = (WEIGHTS, LABELS, CALIBRATION, RECIPE, REPORT, CARD)
+READ = ("meaning", "learned")  # the parts of a model that score a text's vector; each may be missing
 TRANSFORMER_FILES = (NETWORK, TOKENIZER, LABELS, CALIBRATION, RECIPE, REPORT, CARD)
 
 TASK_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -99,9 +100,10 @@ def save_artifact(artifact: Artifact, path: Path) -> None:
             name: {"shape": list(array.shape), "dtype": str(array.dtype)}
             for name, array in sorted(_tensors(artifact.model).items())
         }
-        meaning = artifact.model.meaning
+        read = artifact.model.meaning or artifact.model.learned
         manifest |= {"format": FORMAT, "features": SCHEME, "tensors": tensors}
-        manifest |= {"encoder": meaning.encoder.name if meaning else None, "reads_all": not artifact.model.familiar}
+        manifest |= {"encoder": read.encoder.name if read else None, "reads_all": not artifact.model.familiar}
+        manifest |= {"corrected": sorted(artifact.model.corrected)}
     write_folder(path, _encode(artifact), manifest)
 
 
@@ -133,6 +135,7 @@ def _decode(path: Path, manifest: dict[str, Any], contents: dict[str, bytes]) ->
         model = _decode_linear(path, manifest, contents, labels=labels)
         if not manifest["reads_all"]:
             model = replace(model, familiar=frozenset(calibration.shares))
+        model = replace(model, corrected=frozenset(map(str, manifest.get("corrected", []))))
     return Artifact(
         name=path.name,
         task=str(manifest["task"]),
@@ -157,8 +160,10 @@ def _decode_linear(
     expected = {"keys": (n_features,), "idf": (n_features,), "weights": (n_features, k), "intercept": (k,)}
     expected |= {"signals": (len(SIGNALS), k), "scales": (len(Field) + 1,)}
     encoder = _encoder_named(path, manifest["encoder"])
+    read = [name for name in READ if name in tensors]
     if encoder:
-        expected |= {"meaning": (encoder.n_dimensions, k), "meaning_intercept": (k,)}
+        for name in read:
+            expected |= {name: (encoder.n_dimensions, k), f"{name}_intercept": (k,)}
     if tensors.keys() != expected.keys() or any(tensors[name].shape != shape for name, shape in expected.items()):
         raise _refused(path, "labels and arrays do not fit together.")
     if (
@@ -168,10 +173,19 @@ def _decode_linear(
         raise _refused(path, "its arrays hold values that no training gives.")
     weights = np.concatenate([tensors["weights"].astype(np.float64), tensors["signals"].astype(np.float64)])
     vocabulary = Vocabulary(tensors["keys"], tensors["idf"].astype(np.float32), tensors["scales"])
-    meaning = None
-    if encoder:
-        meaning = Meaning(encoder, tensors["meaning"].astype(np.float64), tensors["meaning_intercept"])
-    return LinearModel(labels, vocabulary, weights, tensors["intercept"].astype(np.float64), meaning)
+    parts = {
+        name: Meaning(encoder, tensors[name].astype(np.float64), tensors[f"{name}_intercept"].astype(np.float64))
+        for name in read
+        if encoder
+    }
+    return LinearModel(
+        labels,
+        vocabulary,
+        weights,
+        tensors["intercept"].astype(np.float64),
+        meaning=parts.get("meaning"),
+        learned=parts.get("learned"),
+    )
 
 
 def _encoder_named(path: Path, name: str | None) -> Encoder | None:
@@ -234,8 +248,9 @@ def _tensors(model: LinearModel) -> dict[str, np.ndarray[Any, Any]]:
     """As stored; training rounds to these precisions before it calibrates, so nothing is lost."""
     n_features = len(model.vocabulary.keys)
     read: dict[str, np.ndarray[Any, Any]] = {}
-    if model.meaning:
-        read = {"meaning": model.meaning.weights.astype(np.float32), "meaning_intercept": model.meaning.intercept}
+    for name in READ:
+        if (part := getattr(model, name)) is not None:
+            read |= {name: part.weights.astype(np.float32), f"{name}_intercept": part.intercept}
     return read | {
         "idf": model.vocabulary.idf.astype(np.float16),
         "intercept": model.intercept.astype(np.float64),

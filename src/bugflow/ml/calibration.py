@@ -58,11 +58,19 @@ class Calibration:
 
     def of(self, project: str) -> "Calibration":
         """What holds for one project: its share is in the bias. For one that is not known, that of strangers."""
-        share = self.shares.get(project)
+        layer = self.layer_of(project)
+        share = layer.shares.get(project)
         if share is None:
-            return self.strangers or self
-        bias = tuple(everyones + own for everyones, own in zip(self.bias, share, strict=True))
-        return replace(self, bias=bias, shares={}, strangers=None)
+            return layer
+        bias = tuple(everyones + own for everyones, own in zip(layer.bias, share, strict=True))
+        return replace(layer, bias=bias, shares={}, strangers=None)
+
+    def layer_of(self, project: str) -> "Calibration":
+        """The calibration that has a share of this project, or the one of those whom nobody knows.
+
+        Strangers of a model may be known from corrections: then they have shares too, and strangers of their own.
+        """
+        return self if project in self.shares or self.strangers is None else self.strangers.layer_of(project)
 
     def answer(
         self, logits: NDArray[np.float64], projects: Sequence[str], *, active: Sequence[int] | None = None

@@ -1,6 +1,5 @@
 """Serve a linear model from plain arrays: weigh features, score labels, take a score apart."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -75,9 +74,9 @@ class Meaning:
     weights: NDArray[np.float64]
     intercept: NDArray[np.float64]
 
-    def score(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Logits, float64 [n, k]."""
-        return np.asarray(self.encoder.encode(texts).astype(np.float64) @ self.weights + self.intercept)
+    def score(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Logits, float64 [n, k], of vectors [n, d] of the encoder."""
+        return np.asarray(vectors.astype(np.float64) @ self.weights + self.intercept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +94,8 @@ class LinearModel:
         intercept: float64 [k].
         meaning: None for words alone.
         familiar: Lower-case projects, of whose reports the words say enough: their meaning is not read.
+        learned: What corrections added to the meaning since the model was trained; None for nothing.
+        corrected: Familiar projects that some of these corrections are about: what they taught is read there too.
     """
 
     labels: tuple[str, ...]
@@ -103,22 +104,38 @@ class LinearModel:
     intercept: NDArray[np.float64]
     meaning: Meaning | None = None
     familiar: frozenset[str] = frozenset()
+    learned: Meaning | None = None
+    corrected: frozenset[str] = frozenset()
 
     def score(self, features: Features) -> NDArray[np.float64]:
         """Logits, float64 [n, k], before calibration."""
-        return self.score_words(features) + self.score_meaning(features)
+        meaning, learned = self.score_meaning(features)
+        return self.score_words(features) + meaning + learned
 
     def score_words(self, features: Features) -> NDArray[np.float64]:
         """What words, pairs, signals and the intercept say: float64 [n, k]."""
         return np.asarray(self.vocabulary.weigh(features) @ self.weights + self.intercept, np.float64)
 
-    def score_meaning(self, features: Features) -> NDArray[np.float64]:
-        """What the meaning of the whole text adds: float64 [n, k], zero where it is not read."""
-        logits = np.zeros((features.n, len(self.labels)))
-        rows = [row for row, project in enumerate(features.projects) if project not in self.familiar]
-        if self.meaning and rows:
-            logits[rows] = self.meaning.score([features.texts[row] for row in rows])
-        return logits
+    def score_meaning(self, features: Features) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What the meaning of the whole text adds, and what corrections taught about it.
+
+        Both float64 [n, k], zero where they are not read.
+        """
+        meaning, learned = np.zeros((2, features.n, len(self.labels)))
+        read = self.meaning or self.learned
+        rows = [row for row, project in enumerate(features.projects) if self.reads(project)]
+        if read and rows:
+            vectors = read.encoder.encode([features.texts[row] for row in rows])
+            if self.meaning:
+                strange = np.asarray([features.projects[row] not in self.familiar for row in rows])
+                meaning[rows] = np.where(strange[:, None], self.meaning.score(vectors), 0.0)
+            if self.learned:
+                learned[rows] = self.learned.score(vectors)
+        return meaning, learned
+
+    def reads(self, project: str) -> bool:
+        """Whether the meaning of this project's reports is read at all."""
+        return project not in self.familiar or (self.learned is not None and project in self.corrected)
 
     def contributions(self, features: Features, *, label: str) -> tuple[dict[int, float], dict[str, float]]:
         """What each known key and each signal of one report adds to a label's logit.

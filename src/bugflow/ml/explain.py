@@ -14,6 +14,7 @@ from bugflow.ml.occlusion import explain_by_occlusion
 from bugflow.ml.text import CleanText
 
 MEANING = "signal: meaning of the whole text"
+LEARNED = "signal: what corrections taught about its meaning"
 SMALLEST = 1e-12  # a contribution below this is the zero of an absent signal
 
 
@@ -43,9 +44,10 @@ def explain_label(
     names = name_cues(text)
     found = [Contribution(names[key], weight) for key, weight in by_key.items()]
     found += [Contribution(f"signal: {name}", weight) for name, weight in by_signal.items()]
-    found.append(Contribution(MEANING, float(model.score_meaning(features)[0, model.labels.index(label)])))
-    found = [contribution for contribution in found if abs(contribution.weight) > SMALLEST]
     place = model.labels.index(label)
+    meaning, learned = model.score_meaning(features)
+    found += [Contribution(MEANING, float(meaning[0, place])), Contribution(LEARNED, float(learned[0, place]))]
+    found = [contribution for contribution in found if abs(contribution.weight) > SMALLEST]
     notes = ["text truncated"] if text.truncated else []
     if not by_key:
         notes.append("no word of the report is known to the model")
@@ -62,10 +64,11 @@ def explain_label(
 
 def name_project(explanation: Explanation, calibration: Calibration, project: str, *, place: int) -> Explanation:
     """The same with the project's share for the label at `place` as one more cue, in logits as the others."""
-    share = calibration.shares.get(project)
-    if share is None:
+    layer = calibration.layer_of(project)
+    share = layer.shares.get(project)
+    if share is None or abs(share[place]) <= SMALLEST:
         return explanation
-    cue = Contribution(f"project: {project}", calibration.temperature * share[place])
+    cue = Contribution(f"project: {project}", layer.temperature * share[place])
     return replace(
         explanation,
         score=explanation.score + cue.weight,

@@ -10,6 +10,7 @@ from typing import Any
 
 from bugflow.ml.bench.bench import Bench
 from bugflow.ml.bench.duplicates import measure_duplicates
+from bugflow.ml.bench.feedback import measure_feedback
 from bugflow.ml.bench.keywords import measure_keywords
 from bugflow.ml.bench.latency import measure_latency
 from bugflow.ml.bench.neighbours import measure_neighbours
@@ -26,6 +27,7 @@ class Track(StrEnum):
     SEVERITY = "severity"
     TEAM = "team"
     PROMISE = "promise"
+    FEEDBACK = "feedback"
     DUPLICATES = "duplicates"
     NEIGHBOURS = "neighbours"
     LATENCY = "latency"
@@ -37,6 +39,7 @@ MEASURES: dict[Track, Callable[[Bench], list[Table]]] = {
     Track.SEVERITY: measure_severity,
     Track.TEAM: measure_team,
     Track.PROMISE: measure_promise,
+    Track.FEEDBACK: measure_feedback,
     Track.DUPLICATES: measure_duplicates,
     Track.NEIGHBOURS: measure_neighbours,
     Track.LATENCY: measure_latency,

@@ -77,7 +77,7 @@ def fit(data: Dataset, recipe: Recipe, *, train: Index, later: Index) -> Fitted:
     both = words.copy()
     for inside, outside in splits:
         meaning = fit_meaning(data, recipe, data.encoder, rows=inside)
-        both[np.searchsorted(held, outside)] += meaning.score(data.texts(outside))
+        both[np.searchsorted(held, outside)] += meaning.score(data.encoder.encode(data.texts(outside)))
     model = replace(model, meaning=fit_meaning(data, recipe, data.encoder, rows=rows))
     if _log_loss(words, data, held, projects) - _log_loss(both, data, held, projects) > MEANING_GAIN:
         return Fitted(model, _calibrate_rows(data, held, both, projects), settled)
@@ -156,7 +156,7 @@ def calibrate(
     names = projects or [""] * len(truth)
     calibration = fit_probabilities(logits, truth, weights, names)
     probabilities, _ = replace(calibration, costs=_costs(len(labels), ordinal=False)).answer(logits, names)
-    calibration = replace(calibration, costs=_choose_costs(probabilities[counted], truth[counted], labels=labels))
+    calibration = replace(calibration, costs=choose_costs(probabilities[counted], truth[counted], labels=labels))
     probabilities, chosen = calibration.answer(logits, names)
     calibration = replace(calibration, bars=fit_bars(probabilities[counted], chosen[counted], truth[counted]))
     if not calibration.shares:
@@ -173,7 +173,7 @@ def thin(weights: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.asarray(np.floor(total + 1e-9) > np.floor(total - np.minimum(weights, 1.0) + 1e-9))
 
 
-def _choose_costs(
+def choose_costs(
     probabilities: NDArray[np.float64], truth: Index, *, labels: tuple[str, ...]
 ) -> tuple[tuple[float, ...], ...]:
     """The costs whose answers have the best macro-F1, for severity the best mean of macro-F1 and kappa."""

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 from threadpoolctl import threadpool_limits
 
 from bugflow.errors import TooFewSamples
@@ -20,14 +19,8 @@ from bugflow.ml.train.dataset import Index
 from bugflow.ml.train.labels import numbers, with_labels
 from bugflow.ml.train.linear import choose_costs, thin
 from bugflow.ml.train.recipe import SEVERITY_ORDER
+from bugflow.ml.train.step import Rows, fit_step
 
-# Strength of the pull back to the base, as inverse penalties C; chosen on six development trackers, see docs.
-MEANING_PULL = 3.0  # of each weight of a vector's numbers
-LABEL_PULL = 3.0  # of the shift of a label for all projects that the base does not know
-PROJECT_PULL = 2.0  # of the shift of a label for one project
-SCALE_PENALTY = 20.0  # of the square of the logarithm by which the base is trusted more or less
-
-FEWEST_OF_PROJECT = 5  # corrections; a project with fewer is taken for an unknown one
 SURE, DOUBTED = 0.5, 0.2  # a correction is set aside if its label has at most the latter, another one the former
 FEWEST_TO_CHOOSE = 200  # with fewer, the base's costs of wrong answers are better than new ones
 N_FOLDS = 5
@@ -78,7 +71,7 @@ def adapt(base: Artifact, corrections: Corrections, *, name: str, encoder: Encod
     if not corrections.labels:
         raise TooFewSamples(task=base.task, reason="there is no correction to learn from.")
     base = with_labels(base, sorted(set(corrections.labels)))
-    rows = _Rows.of(base, corrections, encoder)
+    rows = Rows.of(base, corrections, encoder)
     projects = corrections.features.projects
     with threadpool_limits(1):  # small matrices: two threads on busy cores took ten times as long as one
         held = _hold_out(base, corrections, rows, encoder, kept=np.ones(len(rows.truth), bool))
@@ -118,7 +111,7 @@ def _doubt(held: NDArray[np.float64], truth: Index, *, ordinal: bool) -> NDArray
 
 
 def _hold_out(
-    base: Artifact, corrections: Corrections, rows: "_Rows", encoder: Encoder, *, kept: NDArray[np.bool_]
+    base: Artifact, corrections: Corrections, rows: Rows, encoder: Encoder, *, kept: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Probabilities [n, k] of each fifth of the corrections, by what those kept of the other fifths teach."""
     held, places = softmax(rows.scores, axis=1), np.arange(len(rows.truth))
@@ -128,115 +121,6 @@ def _hold_out(
         unseen = corrections.features.rows(outside)
         held[outside], _ = moved.calibration.answer(moved.model.score(unseen), unseen.projects)
     return held
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """What the fit reads of n corrections.
-
-    Attributes:
-        scores: float64 [n, k]; the base's calibrated logits.
-        vectors: float64 [n, d].
-        own: bool [n]; of a project that the base does not know.
-    """
-
-    scores: NDArray[np.float64]
-    vectors: NDArray[np.float64]
-    projects: NDArray[np.str_]
-    own: NDArray[np.bool_]
-    truth: Index
-    weights: NDArray[np.float64]
-
-    @staticmethod
-    def of(base: Artifact, corrections: Corrections, encoder: Encoder) -> "_Rows":
-        features, labels = corrections.features, base.model.labels
-        logits = base.model.score(features)
-        scores = np.zeros_like(logits)
-        for row, project in enumerate(features.projects):
-            calibration = base.calibration.of(project)
-            scores[row] = logits[row] / calibration.temperature + np.asarray(calibration.bias)
-        known = base.calibration.shares if base.calibration.strangers else {}
-        return _Rows(
-            scores,
-            encoder.encode(features.texts).astype(np.float64),
-            np.asarray(features.projects, np.str_),
-            np.asarray([project not in known for project in features.projects], bool),
-            np.asarray([labels.index(label) for label in corrections.labels], np.int64),
-            corrections.weights,
-        )
-
-    def take(self, index: Index) -> "_Rows":
-        """Those at these positions."""
-        return _Rows(
-            self.scores[index],
-            self.vectors[index],
-            self.projects[index],
-            self.own[index],
-            self.truth[index],
-            self.weights[index],
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """How far to move.
-
-    Attributes:
-        scale: What the base's scores of unknown projects are multiplied with.
-        shift: float64 [k], added to them.
-        by_project: float64 [k] by project.
-        weights: float64 [d, k], in calibrated logits.
-    """
-
-    scale: float
-    shift: NDArray[np.float64]
-    by_project: dict[str, NDArray[np.float64]]
-    weights: NDArray[np.float64]
-
-
-def _fit_step(rows: _Rows, *, stretch: NDArray[np.float64]) -> _Step:
-    """The step of highest posterior probability; `stretch` [n]: what each vector counts."""
-    n, k = rows.scores.shape
-    d = rows.vectors.shape[1]
-    names, counts = np.unique(rows.projects, return_counts=True)
-    kept = [str(name) for name, count in zip(names, counts, strict=True) if name and count >= FEWEST_OF_PROJECT]
-    place = np.asarray([kept.index(name) if name in kept else len(kept) for name in rows.projects.tolist()])
-    own, vectors = rows.own[:, None].astype(np.float64), rows.vectors * stretch[:, None]
-    penalty = np.concatenate(
-        [
-            [SCALE_PENALTY],
-            np.full(k, 0.5 / LABEL_PULL),
-            np.full(len(kept) * k, 0.5 / PROJECT_PULL),
-            np.full(d * k, 0.5 / MEANING_PULL),
-        ]
-    )
-    ends = np.cumsum([1, k, len(kept) * k])
-
-    def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        log_scale, shift, by_project, weights = np.split(parameters, ends)
-        scaled = np.where(rows.own[:, None], rows.scores * np.exp(log_scale[0]), rows.scores)
-        effects = np.vstack([by_project.reshape(-1, k), np.zeros((1, k))])
-        log_p = log_softmax(scaled + own * shift + effects[place] + vectors @ weights.reshape(d, k), axis=1)
-        slope = np.exp(log_p)
-        slope[np.arange(n), rows.truth] -= 1
-        slope *= rows.weights[:, None]
-        of_project = np.zeros_like(effects)
-        np.add.at(of_project, place, slope)
-        gradient = np.concatenate(
-            [
-                [(slope * own * scaled).sum()],
-                (slope * own).sum(axis=0),
-                of_project[:-1].ravel(),
-                (vectors.T @ slope).ravel(),
-            ]
-        )
-        likelihood = float((rows.weights * log_p[np.arange(n), rows.truth]).sum())
-        return -likelihood + float((penalty * parameters**2).sum()), gradient + 2 * penalty * parameters
-
-    best = minimize(loss, np.zeros(len(penalty)), jac=True, method="L-BFGS-B", options={"maxiter": 500}).x
-    log_scale, shift, by_project, weights = np.split(best, ends)
-    shares = dict(zip(kept, by_project.reshape(-1, k), strict=True))
-    return _Step(float(np.exp(log_scale[0])), shift, shares, weights.reshape(d, k))
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,15 +141,15 @@ class _Moved:
         return replace(self.known, strangers=self.own) if self.known else self.own
 
 
-def _move(base: Artifact, rows: _Rows, encoder: Encoder) -> _Moved:
+def _move(base: Artifact, rows: Rows, encoder: Encoder) -> _Moved:
     """The base, moved by some corrections; for projects that it did not know nothing is promised yet."""
     model, old = base.model, base.calibration
     assert isinstance(model, LinearModel)  # noqa: S101 - adapt refuses others
     layer = old.strangers or old
-    step = _fit_step(rows, stretch=np.ones(len(rows.truth)))
+    step = fit_step(rows, stretch=np.ones(len(rows.truth)))
     if not rows.own.all():  # what is learned is added before the temperature, and known projects have another one
         stretch = np.where(rows.own, 1.0, layer.temperature / step.scale / old.temperature)
-        step = _fit_step(rows, stretch=stretch)
+        step = fit_step(rows, stretch=stretch)
     k = len(model.labels)
     known = old.shares if old.strangers else {}
     shares = {project: step.scale * np.asarray(share) for project, share in layer.shares.items()}
@@ -297,7 +181,7 @@ def _move(base: Artifact, rows: _Rows, encoder: Encoder) -> _Moved:
     )
 
 
-def _decide(moved: _Moved, held: NDArray[np.float64], rows: _Rows, *, doubtful: NDArray[np.bool_]) -> _Moved:
+def _decide(moved: _Moved, held: NDArray[np.float64], rows: Rows, *, doubtful: NDArray[np.bool_]) -> _Moved:
     """The same with costs and bars of own projects, from probabilities of corrections that were not learned [n, k].
 
     Bars count those that were set aside as mistakes: if they are right, the promise is kept as well.

@@ -51,6 +51,9 @@ class Settings(BaseSettings):
         False, description="Whether the machine may set `critical` on its own; else it sets `high` and asks a person."
     )
     retrain_after_corrections: int = Field(50, ge=1, description="New corrections after which a retraining is due.")
+    promote_automatically: bool = Field(
+        True, description="Whether a retrained model that passed the gate answers at once; else a PM promotes it."
+    )
     jobs_in_api: bool = Field(True, description="Whether `bugflow api` also runs jobs when the database is SQLite.")
     worker_id: str = Field(
         "",

@@ -160,6 +160,22 @@ class InUse(Conflict):
     """The {what} '{key}' cannot be removed: {reason}"""
 
 
+class AlreadyChampion(Conflict):
+    """{name} is what answers already."""
+
+
+class NotPassed(Conflict):
+    """{name} did not pass the gate: {reason}"""
+
+
+class NothingToGoBackTo(Conflict):
+    """No other model has answered for {task} before."""
+
+
+class RunEnded(Conflict):
+    """Run {run_id} has ended already: {state}."""
+
+
 class DemoNeedsEmptyData(Conflict):
     """This installation already has people who are not the demo's. Set BUGFLOW_DATA_DIR to an empty folder."""
 

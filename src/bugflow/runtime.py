@@ -1,10 +1,13 @@
 """The composition root: everything that a use case is handed, built once at the edge."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event, Thread
 
+import structlog
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from pwdlib.hashers.bcrypt import BcryptHasher
@@ -16,12 +19,19 @@ from bugflow.errors import ArtifactCorrupt, DatabaseOutdated, InvalidSettings
 from bugflow.ml.duplicates.ranker import load_ranker
 from bugflow.ml.duplicates.search import RANKER_TASK, SHIPPED_RANKER, DuplicateSearch, NoSearch, make_search
 from bugflow.ml.encoder import load_encoder
-from bugflow.ml.predictor import Assessor, find_newest, load_predictor
+from bugflow.ml.live import LivePredictor
+from bugflow.ml.predictor import Assessor, find_newest
+from bugflow.ml.shelf import Shelf
+from bugflow.services import registry
 from bugflow.services.bugs.reporting import TriagePolicy
 from bugflow.services.duplicates import fingerprints
 from bugflow.services.sign_ins import Tokens
 
 Clock = Callable[[], datetime]
+
+SWAP_SECONDS = 2.0  # how often a process looks which models are to answer; five seconds are promised
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,11 @@ class Runtime:
     duplicates: DuplicateSearch
     tokens: Tokens
     clock: Clock
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where this installation's models lie."""
+        return Shelf(self.settings.data_dir / "models", self.settings.models_dir)
 
     @property
     def policy(self) -> TriagePolicy:
@@ -115,11 +130,44 @@ def build_runtime(settings: Settings) -> Runtime:
     database = open_database(settings)
     check_schema(database)
     duplicates = open_search(database, settings.models_dir)
+    shelf = Shelf(settings.data_dir / "models", settings.models_dir)
     return Runtime(
         settings=settings,
         database=database,
-        predictor=load_predictor(settings.models_dir, duplicates=duplicates),
+        predictor=LivePredictor(registry.follow(database, shelf), duplicates=duplicates),
         duplicates=duplicates,
         tokens=make_tokens(settings, make_passwords()),
         clock=utc_now,
     )
+
+
+@contextmanager
+def watching(look: Callable[[], None], *, seconds: float, name: str) -> Iterator[None]:
+    """Look again and again, in a thread of its own, until the block ends; what goes wrong is logged and tried again."""
+    ended = Event()
+
+    def watch() -> None:
+        while not ended.wait(seconds):
+            try:
+                look()
+            except Exception:
+                log.warning("watch_failed", watch=name, exc_info=True)
+
+    thread = Thread(target=watch, name=f"bugflow-{name}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(timeout=seconds)
+
+
+@contextmanager
+def following_models(runtime: Runtime) -> Iterator[None]:
+    """Take up what is promoted, rolled back or promised, within `SWAP_SECONDS`, until the block ends."""
+    predictor = runtime.predictor
+    if not isinstance(predictor, LivePredictor):
+        yield
+        return
+    with watching(predictor.refresh, seconds=SWAP_SECONDS, name="models"):
+        yield

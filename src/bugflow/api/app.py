@@ -17,6 +17,7 @@ from bugflow.api import (
     health,
     notifications,
     predictions,
+    registry,
     stats,
     teams,
 )
@@ -57,7 +58,19 @@ def create_app(runtime: Runtime) -> FastAPI:
     for router in (accounts.router, predictions.router, bugs.router, health.router):
         app.include_router(router)
     v1 = APIRouter(prefix=API_PREFIX)
-    for noun in (accounts, bugs, comments, attachments, duplicates, teams, notifications, feedback, stats, audit):
+    for noun in (
+        accounts,
+        bugs,
+        comments,
+        attachments,
+        duplicates,
+        teams,
+        notifications,
+        feedback,
+        registry,
+        stats,
+        audit,
+    ):
         v1.include_router(noun.v1)
     app.include_router(v1)
     _describe_problems(app)

@@ -86,11 +86,14 @@ def update_bug(
     body: BugUpdate,
     actor: Annotated[Actor, Depends(May(Action.MOVE_BUG))],
     session: WriteSession,
+    runtime: RuntimeDep,
     metrics: MetricsDep,
     now: Now,
 ) -> BugUpdated:
     """Move a bug, correct its predictions, assign it, leave a note."""
-    answer = changing.update_bug(session, actor=actor, body=body, now=now)
+    answer = changing.update_bug(
+        session, actor=actor, body=body, retrain_after=runtime.settings.retrain_after_corrections, now=now
+    )
     metrics.count_feedback([body.correction_severity, body.correction_team])
     return answer
 
@@ -127,13 +130,22 @@ def patch_bug(
     body: BugPatch,
     actor: Annotated[Actor, Depends(May(Action.EDIT_BUG))],
     session: WriteSession,
+    runtime: RuntimeDep,
     response: Response,
     now: Now,
     if_match: Annotated[str | None, Header(max_length=200, description="The ETag you last saw.")] = None,
 ) -> BugDetail:
     """Change the fields that are sent; with `If-Match` only if nobody else changed the bug meanwhile."""
     version = _version(if_match)
-    bug = changing.patch_bug(session, bug_id, actor=actor, body=body, now=now, if_match=version)
+    bug = changing.patch_bug(
+        session,
+        bug_id,
+        actor=actor,
+        body=body,
+        retrain_after=runtime.settings.retrain_after_corrections,
+        now=now,
+        if_match=version,
+    )
     response.headers["ETag"] = f'"{bug.version}"'
     return bug
 

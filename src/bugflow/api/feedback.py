@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 
 from bugflow.api.bugs import MetricsDep
-from bugflow.api.deps import Cursor, Limit, May, Now, ReadSession, WriteSession, link_next
+from bugflow.api.deps import Cursor, Limit, May, Now, ReadSession, RuntimeDep, WriteSession, link_next
 from bugflow.domain.accounts import Action, Actor
 from bugflow.domain.feedback import FeedbackKind
 from bugflow.schemas.base import MAX_INTEGER
@@ -39,11 +39,14 @@ def give_feedback(
     body: FeedbackCreate,
     actor: Annotated[Actor, Depends(May(Action.CORRECT))],
     session: WriteSession,
+    runtime: RuntimeDep,
     metrics: MetricsDep,
     now: Now,
 ) -> FeedbackGiven:
     """Correct a predicted field, or confirm it by sending the predicted label."""
-    answer = feedback.give_feedback(session, actor=actor, body=body, now=now)
+    answer = feedback.give_feedback(
+        session, actor=actor, body=body, retrain_after=runtime.settings.retrain_after_corrections, now=now
+    )
     metrics.count_feedback([body.label])
     return answer
 

@@ -20,7 +20,7 @@ from bugflow.cli.users import create_first_administrator
 from bugflow.config import Settings, load_settings
 from bugflow.db import migrations
 from bugflow.errors import BugFlowError, PagesEnded, PortTaken
-from bugflow.runtime import Runtime, build_runtime, open_database
+from bugflow.runtime import Runtime, build_runtime, following_models, open_database
 
 SHUTDOWN_SECONDS = 5
 """What requests under way get after SIGTERM; ending the jobs takes 2 s more, and all of it promises to take 10 s."""
@@ -49,7 +49,7 @@ def api(
     configure_logs(settings)
     _demand_free(host, port, option="--port")
     runtime = build_runtime(settings)
-    with _jobs(runtime, wanted=settings.is_sqlite and settings.jobs_in_api):
+    with following_models(runtime), _jobs(runtime, wanted=settings.is_sqlite and settings.jobs_in_api):
         _serve(runtime, host=host, port=port)
 
 
@@ -96,7 +96,11 @@ def run_all(settings: Settings, *, host: str, api_port: int, ui_port: int) -> No
     create_first_administrator(runtime)
     api_url = f"http://{'127.0.0.1' if host in {'0.0.0.0', '::'} else host}:{api_port}"  # noqa: S104 - compared only
     _exit_on_sigterm()
-    with _jobs(runtime, wanted=settings.jobs_in_api), _ui(host=host, port=ui_port, api_url=api_url) as pages:
+    with (
+        following_models(runtime),
+        _jobs(runtime, wanted=settings.jobs_in_api),
+        _ui(host=host, port=ui_port, api_url=api_url) as pages,
+    ):
         typer.secho(f"\n  BugFlow is at http://{host}:{ui_port}", fg=typer.colors.GREEN, bold=True)
         typer.echo(f"  Its API is at {api_url} (see /docs). Data: {settings.data_dir}\n  Stop with Ctrl-C.\n")
         _serve(runtime, host=host, port=api_port, pages=pages)

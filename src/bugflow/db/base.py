@@ -61,4 +61,5 @@ class Base(DeclarativeBase):
         datetime: Moment,
         dict[str, Any]: Json,
         list[str]: Json,
+        list[dict[str, Any]]: Json,
     }

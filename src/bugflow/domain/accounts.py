@@ -31,6 +31,8 @@ class Action(StrEnum):
     MANAGE_SELF = "manage their account"
     READ_FEEDBACK = "read feedback"
     READ_STATS = "read statistics"
+    READ_MODELS = "read about models"
+    MANAGE_MODELS = "train and promote models"
     READ_AUDIT = "read the audit log"
     MANAGE_TEAMS = "manage teams"
     MANAGE_PROJECTS = "manage projects"
@@ -66,6 +68,8 @@ PERMISSIONS: dict[Action, dict[Role, Scope]] = {
         Action.MANAGE_SELF: (_ALL, _ALL, _ALL),
         Action.READ_FEEDBACK: (_NONE, _NONE, _ALL),
         Action.READ_STATS: (_NONE, _ALL, _ALL),
+        Action.READ_MODELS: (_NONE, _NONE, _ALL),
+        Action.MANAGE_MODELS: (_NONE, _NONE, _ALL),
         Action.READ_AUDIT: (_NONE, _NONE, _ALL),
         Action.MANAGE_TEAMS: (_NONE, _NONE, _ALL),
         Action.MANAGE_PROJECTS: (_NONE, _NONE, _ALL),

@@ -33,6 +33,12 @@ class AuditAction(StrEnum):
     TEAM_CHANGED = "team.changed"
     PROJECT_CREATED = "project.created"
     PROJECT_CHANGED = "project.changed"
+    RETRAINING_REQUESTED = "retraining.requested"
+    RETRAINING_CANCELLED = "retraining.cancelled"
+    MODEL_REGISTERED = "model.registered"
+    MODEL_PROMOTED = "model.promoted"
+    MODEL_ROLLED_BACK = "model.rolled_back"
+    PROMISE_CHANGED = "promise.changed"
 
 
 def hash_entry(

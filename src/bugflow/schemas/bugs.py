@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 from bugflow.domain.bugs import EventKind, SetBy, Status
 from bugflow.domain.feedback import NO_CHANGE
 from bugflow.domain.predictions import Severity, Source
+from bugflow.domain.registry import RunState
 from bugflow.schemas.base import Body, Id, LongText, Moment, Name, Named, Read, ShortText, name_of
 from bugflow.schemas.duplicates import DuplicateRead
 from bugflow.schemas.pages import Page
@@ -99,8 +100,10 @@ class BugUpdate(Body):
 
 
 class RetrainingState(Read):
-    run_id: str
-    state: str
+    """The retraining that waits or runs."""
+
+    run_id: int
+    state: RunState
 
 
 class BugUpdated(Read):

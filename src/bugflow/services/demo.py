@@ -32,6 +32,7 @@ SEED = 20261122
 OVERRIDE_SHARE = 0.45  # of the labels that the machine gets wrong and no PM corrects, testers set so many themselves
 UNREAD_DAYS = 2  # what is older than a weekend has been read
 UNLINKED = timedelta(days=45)  # the PM has not got round to younger duplicates: there is something to decide
+UNTRAINED = 1_000_000_000  # corrections; what happened in the demo's past trains nothing
 CONFIRM_SHARE = 0.25  # of the labels that it gets right, a PM confirms so many
 
 
@@ -213,7 +214,7 @@ class _Story:
         def do(session: Session) -> None:
             body = FeedbackCreate(bug_id=self.ids[bug["ref"]], task=task, label=label, reason=reason)
             with suppress(AlreadySaid):  # the model and the PM agree by now: nothing to record
-                feedback.give_feedback(session, actor=self.pm, body=body, now=at)
+                feedback.give_feedback(session, actor=self.pm, body=body, retrain_after=UNTRAINED, now=at)
 
         return _Step(at, do)
 
@@ -244,6 +245,12 @@ class _Story:
 
     def _update(self, bug: dict[str, Any], actor: Actor, at: datetime, **fields: Any) -> _Step:
         def do(session: Session) -> None:
-            changing.update_bug(session, actor=actor, body=BugUpdate(bug_id=self.ids[bug["ref"]], **fields), now=at)
+            changing.update_bug(
+                session,
+                actor=actor,
+                body=BugUpdate(bug_id=self.ids[bug["ref"]], **fields),
+                retrain_after=UNTRAINED,
+                now=at,
+            )
 
         return _Step(at, do)

@@ -26,7 +26,7 @@ from bugflow.schemas.feedback import (
     ReviewPage,
 )
 from bugflow.schemas.predictions import StoredPrediction
-from bugflow.services import audit, notifications, predictions, teams
+from bugflow.services import audit, notifications, predictions, retraining, teams
 from bugflow.services.bugs import reading
 
 
@@ -41,6 +41,8 @@ class TrainingRow:
     created_at: datetime
     label: str
     kind: FeedbackKind
+    actor_id: int
+    feedback_id: int
 
     @property
     def strength(self) -> str:
@@ -48,8 +50,13 @@ class TrainingRow:
         return "weak" if self.kind is FeedbackKind.OVERRIDE else ""
 
 
-def give_feedback(session: Session, *, actor: Actor, body: FeedbackCreate, now: datetime) -> FeedbackGiven:
+def give_feedback(
+    session: Session, *, actor: Actor, body: FeedbackCreate, retrain_after: int, now: datetime
+) -> FeedbackGiven:
     """Correct or confirm one predicted field of one bug.
+
+    Args:
+        retrain_after: New corrections after which a retraining begins.
 
     Raises:
         NotFound: There is no such bug.
@@ -61,7 +68,11 @@ def give_feedback(session: Session, *, actor: Actor, body: FeedbackCreate, now: 
     reading.touch(bug, now=now)
     session.flush()
     shown = session.scalars(select(Feedback).where(Feedback.id == row.id).options(joinedload(Feedback.actor))).one()
-    return FeedbackGiven(feedback=FeedbackRead.model_validate(shown), feedback_count=count_corrections(session))
+    return FeedbackGiven(
+        feedback=FeedbackRead.model_validate(shown),
+        feedback_count=count_corrections(session),
+        retraining=retraining.note_feedback(session, threshold=retrain_after, now=now),
+    )
 
 
 def apply_feedback(
@@ -185,11 +196,18 @@ def count_corrections(session: Session) -> int:
     return session.scalar(query) or 0
 
 
-def find_training_rows(session: Session, task: Task) -> list[TrainingRow]:
-    """What people said of a field, with the texts: of each bug the newest word, in the order of reporting."""
+def find_training_rows(session: Session, task: Task, *, up_to: int | None = None) -> list[TrainingRow]:
+    """What people said of a field, with the texts: of each bug the newest word, in the order of reporting.
+
+    Args:
+        up_to: Of their words, those up to this id; None: all.
+    """
     newest = select(func.max(Feedback.id)).where(Feedback.task == task).group_by(Feedback.bug_id)
+    if up_to is not None:
+        newest = newest.where(Feedback.id <= up_to)
+    texts = (Bug.id, Bug.title, Bug.description, Project.name, Bug.created_at)
     query = (
-        select(Bug.id, Bug.title, Bug.description, Project.name, Bug.created_at, Feedback.label, Feedback.kind)
+        select(*texts, Feedback.label, Feedback.kind, Feedback.actor_id, Feedback.id)
         .join(Feedback, Feedback.bug_id == Bug.id)
         .join(Project, Bug.project_id == Project.id)
         .where(Feedback.id.in_(newest))

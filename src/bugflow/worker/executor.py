@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
-from threading import Event, Thread
 from typing import Any
 
 import structlog
@@ -13,9 +12,10 @@ from dbos import DBOS, SetWorkflowID
 
 from bugflow.db.engine import make_engine
 from bugflow.ml.duplicates.search import LiveSearch
-from bugflow.runtime import Runtime
-from bugflow.services import housekeeping
+from bugflow.runtime import Runtime, watching
+from bugflow.services import housekeeping, retraining
 from bugflow.services.duplicates import fingerprints
+from bugflow.worker.retraining import make_workflow
 
 log = structlog.get_logger()
 
@@ -63,6 +63,8 @@ def running_jobs(runtime: Runtime) -> Iterator[None]:
         while read_some():
             pass
 
+    retrain = make_workflow(runtime)
+
     @DBOS.workflow(name="housekeeping")
     def keep_house(_scheduled_at: datetime, _context: object) -> None:
         tidy()
@@ -72,32 +74,24 @@ def running_jobs(runtime: Runtime) -> Iterator[None]:
         DBOS.apply_schedules(
             [{"schedule_name": "housekeeping", "workflow_fn": keep_house, "schedule": HOUSEKEEPING_CRON}]
         )
-        with watching(partial(_start_reading, runtime, read_bugs)):
+        with watching(partial(_start_what_waits, runtime, read_bugs, retrain), seconds=WATCH_SECONDS, name="jobs"):
             yield
     finally:
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=5)
         engine.dispose()
 
 
-@contextmanager
-def watching(look: Callable[[], None]) -> Iterator[None]:
-    """Look again and again, in a thread of its own, until the block ends; what goes wrong is logged and tried again."""
-    ended = Event()
+def _start_what_waits(runtime: Runtime, read_bugs: Callable[[], None], retrain: Callable[[int], None]) -> None:
+    """Start jobs for what was written into the database, here or in another process.
 
-    def watch() -> None:
-        while not ended.wait(WATCH_SECONDS):
-            try:
-                look()
-            except Exception:
-                log.warning("jobs.watch_failed", exc_info=True)
-
-    thread = Thread(target=watch, name="jobs-watch", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join(timeout=WATCH_SECONDS)
+    The job is named by what it is for, so that of several workers one does it, and once.
+    """
+    with runtime.database.read() as session:
+        run_id = retraining.find_queued(session)
+    if run_id is not None:
+        with SetWorkflowID(f"retrain-{run_id}"):
+            DBOS.start_workflow(retrain, run_id)
+    _start_reading(runtime, read_bugs)
 
 
 def _start_reading(runtime: Runtime, read_bugs: Callable[[], None]) -> None:

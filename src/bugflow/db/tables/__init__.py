@@ -11,6 +11,7 @@ from bugflow.db.tables.feedback import Feedback
 from bugflow.db.tables.idempotency import IdempotencyKey
 from bugflow.db.tables.notifications import Notification
 from bugflow.db.tables.predictions import PredictionRow
+from bugflow.db.tables.registry import GateVerdict, ModelRow, ModelStage, PromiseRow, RetrainingRun
 from bugflow.db.tables.teams import Project, Team
 
 __all__ = [
@@ -26,11 +27,16 @@ __all__ = [
     "DuplicateLink",
     "DuplicateVerdict",
     "Feedback",
+    "GateVerdict",
     "IdempotencyKey",
     "ImportedBug",
+    "ModelRow",
+    "ModelStage",
     "Notification",
     "PredictionRow",
     "Project",
+    "PromiseRow",
+    "RetrainingRun",
     "SignIn",
     "Team",
     "User",

@@ -13,15 +13,18 @@ from bugflow.domain.notifications import NotificationKind
 from bugflow.domain.predictions import BugText, Task
 from bugflow.errors import LostUpdate
 from bugflow.schemas.bugs import BugDetail, BugPatch, BugUpdate, BugUpdated
-from bugflow.services import audit, feedback, notifications, teams
+from bugflow.services import audit, feedback, notifications, retraining, teams
 from bugflow.services.bugs import reading
 from bugflow.services.duplicates import finding, fingerprints
 
 
-def update_bug(session: Session, *, actor: Actor, body: BugUpdate, now: datetime) -> BugUpdated:
+def update_bug(session: Session, *, actor: Actor, body: BugUpdate, retrain_after: int, now: datetime) -> BugUpdated:
     """Move a bug, correct its predictions, assign it, leave a note: what the requirements document's form does.
 
     All of it happens or nothing.
+
+    Args:
+        retrain_after: New corrections after which a retraining begins.
 
     Raises:
         NotFound, Forbidden, IllegalMove, UnknownReference, UnknownLabel, AlreadySaid: See their messages.
@@ -47,17 +50,26 @@ def update_bug(session: Session, *, actor: Actor, body: BugUpdate, now: datetime
     return BugUpdated(
         message="Bug updated (AI Feedback Recorded)" if given else "Bug updated",
         feedback_count=feedback.count_corrections(session),
+        retraining=retraining.note_feedback(session, threshold=retrain_after, now=now) if given else None,
     )
 
 
 def patch_bug(
-    session: Session, bug_id: int, *, actor: Actor, body: BugPatch, now: datetime, if_match: int | None = None
+    session: Session,
+    bug_id: int,
+    *,
+    actor: Actor,
+    body: BugPatch,
+    retrain_after: int,
+    now: datetime,
+    if_match: int | None = None,
 ) -> BugDetail:
     """Change the fields that were sent.
 
     A severity or team is a correction or confirmation, so only a PM may send one.
 
     Args:
+        retrain_after: New corrections after which a retraining begins.
         if_match: The version that the sender saw; None changes whatever is there.
 
     Raises:
@@ -87,6 +99,8 @@ def patch_bug(
     reading.touch(bug, now=now)
     session.flush()
     _record_change(session, bug, actor, sent, now=now)
+    if sent & {"severity", "team"}:
+        retraining.note_feedback(session, threshold=retrain_after, now=now)
     return reading.detail_of(session, bug, actor)
 
 

@@ -1,0 +1,140 @@
+"""The gate: whether a candidate may answer in the champion's place, rule by rule, in words that a PM reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import comb, sqrt
+
+MOST_DOUBTFUL = 0.10  # of corrections; honest teams had 1 to 5 in 100, a fifth flipped had 16 to 20
+CHANCE = 20  # a loss that chance explains in one of so many cases, or in more, is no loss
+CHANCE_Z = 1.645  # one-sided 95 %: what was learned must agree with people more often than by chance
+OBVIOUS = 0.9  # corrections that all say nearly the same agree by chance too; from here on nobody minds
+CRITICAL_LOSS, LABEL_LOSS = 0.05, 0.10  # of recall, against the champion
+FEWEST_OF_LABEL = 10  # reports; a recall over fewer is luck
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Of n reports with a label: how many each of the two gets right."""
+
+    n: int
+    champion: int
+    candidate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What two models answered about the same reports, none of which either had learned.
+
+    Attributes:
+        n: Reports on which a person said something since the champion learned.
+        n_doubtful: Of these, how many the others contradict.
+        champion_right, candidate_right: Of the n.
+        only_champion, only_candidate: Right where the other is wrong.
+        by_chance: Share of the n that the candidate would get right if its answers had nothing to do with them.
+        n_acted, acted_right: Where the candidate would act under the promise.
+        accepted: Bugs whose prediction people confirmed, or worked on and left alone.
+        recalls: By label, over the n and those accepted.
+    """
+
+    n: int
+    n_doubtful: int
+    champion_right: int
+    candidate_right: int
+    only_champion: int
+    only_candidate: int
+    by_chance: float
+    n_acted: int
+    acted_right: int
+    accepted: Recall
+    only_champion_accepted: int
+    only_candidate_accepted: int
+    recalls: Mapping[str, Recall] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of the gate and what came of it."""
+
+    name: str
+    passed: bool
+    text: str
+
+
+def judge(evidence: Evidence, *, promise: float) -> list[Rule]:
+    """Every rule with its figures; a candidate passes if all of them do."""
+    return [
+        _consistent(evidence),
+        _learned(evidence),
+        _better(evidence),
+        _accepted(evidence),
+        _promise(evidence, promise),
+        *_recalls(evidence),
+    ]
+
+
+def _consistent(evidence: Evidence) -> Rule:
+    share = evidence.n_doubtful / max(evidence.n, 1)
+    text = (
+        f"{evidence.n_doubtful} of {evidence.n} corrections contradict what the others teach; "
+        f"at most {MOST_DOUBTFUL:.0%} may."
+    )
+    return Rule("corrections agree", share <= MOST_DOUBTFUL, text)
+
+
+def _learned(evidence: Evidence) -> Rule:
+    share, chance = evidence.candidate_right / max(evidence.n, 1), evidence.by_chance
+    beyond = chance + CHANCE_Z * sqrt(chance * (1 - chance) / max(evidence.n, 1))
+    text = (
+        f"Of corrections that it had not seen, the candidate got {evidence.candidate_right} of {evidence.n} right "
+        f"({share:.0%}); more than {beyond:.0%} is needed, because {chance:.0%} agree by chance."
+    )
+    return Rule("learned something", share > beyond or share >= OBVIOUS, text)
+
+
+def _better(evidence: Evidence) -> Rule:
+    lost = is_loss(evidence.only_champion, evidence.only_candidate)
+    text = (
+        f"On the same {evidence.n} corrections: candidate {evidence.candidate_right} right, "
+        f"champion {evidence.champion_right}."
+    )
+    return Rule("not worse than the champion", not lost, text)
+
+
+def _accepted(evidence: Evidence) -> Rule:
+    known = evidence.accepted
+    lost = is_loss(evidence.only_champion_accepted, evidence.only_candidate_accepted)
+    text = (
+        f"Of {known.n} bugs whose prediction people confirmed or left alone: candidate {known.candidate} right, "
+        f"champion {known.champion}."
+    )
+    return Rule("keeps what people accepted", not lost, text)
+
+
+def _promise(evidence: Evidence, promise: float) -> Rule:
+    if not evidence.n_acted:
+        text = f"It would act on none of them yet; {promise:.0%} right are promised."
+        return Rule("keeps the promise", passed=True, text=text)
+    share = evidence.acted_right / evidence.n_acted
+    text = f"Where it would act it is right {share:.0%} of the time ({evidence.n_acted} bugs); promised: {promise:.0%}."
+    return Rule("keeps the promise", share >= promise, text)
+
+
+def _recalls(evidence: Evidence) -> list[Rule]:
+    rules = []
+    for label, found in evidence.recalls.items():
+        if found.n < FEWEST_OF_LABEL:
+            continue
+        most = CRITICAL_LOSS if label == "critical" else LABEL_LOSS
+        before, after = found.champion / found.n, found.candidate / found.n
+        text = f"Of {found.n} bugs that are {label}, the candidate finds {after:.0%}, the champion {before:.0%}."
+        lost = before - after > most and is_loss(found.champion - found.candidate, 0)
+        rules.append(Rule(f"finds {label}", not lost, text))
+    return rules
+
+
+def is_loss(n_worse: int, n_better: int) -> bool:
+    """Whether so many reports that got worse, beside those that got better, are more than chance (McNemar, exact)."""
+    n = n_worse + n_better
+    if n_worse <= n_better:
+        return False
+    return CHANCE * sum(comb(n, k) for k in range(n_worse, n + 1)) < 1 << n

@@ -1,0 +1,117 @@
+"""Serving while models change: whoever asks gets one model or the next, never half of each."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+
+from bugflow.domain.duplicates import Reading
+from bugflow.domain.predictions import Assessment, BugText, Explanation, Task
+from bugflow.errors import ArtifactCorrupt, BugFlowError
+from bugflow.ml.artifact import Artifact
+from bugflow.ml.duplicates.search import DuplicateSearch, NoSearch
+from bugflow.ml.predictor import Predictor, load_task_artifact
+from bugflow.ml.shelf import hash_manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """A model that is to answer.
+
+    Attributes:
+        manifest_hash: What its manifest must hash to; empty where nothing is known of it.
+    """
+
+    path: Path
+    manifest_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What an installation wants of its models at a moment."""
+
+    champions: Mapping[Task, Champion] = field(default_factory=dict)
+    promises: Mapping[Task, float] = field(default_factory=dict)
+
+
+class LivePredictor:
+    """Answers with the models that the installation wants now; `refresh` looks whether these are others.
+
+    A model is loaded beside those that answer and put in their place in one assignment. The former one stays loaded, so
+    that going back takes no time. A model that cannot be used changes nothing but `problems`.
+    """
+
+    def __init__(self, find: Callable[[], Standing], *, duplicates: DuplicateSearch | None = None) -> None:
+        self._find = find
+        self._duplicates = duplicates or NoSearch()
+        self._loaded: dict[Champion, Artifact] = {}
+        self._refreshing = Lock()
+        self._standing: Standing | None = None
+        self._now: tuple[Predictor, Mapping[Task, float]] = (Predictor({}, {}, self._duplicates), {})
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take up what was promoted, rolled back or promised since, here or in another process."""
+        with self._refreshing:
+            standing = self._find()
+            if standing == self._standing:
+                return
+            artifacts: dict[Task, Artifact] = {}
+            problems: dict[Task, str] = {}
+            for task in Task:
+                champion = standing.champions.get(task)
+                if champion is None:
+                    problems[task] = f"There is no {task.value} model."
+                    continue
+                try:
+                    artifacts[task] = self._load(champion, task)
+                except BugFlowError as error:
+                    problems[task] = str(error)
+                    if former := self._now[0].artifacts.get(task):
+                        artifacts[task] = former
+            former_ones = self._now[0].artifacts.values()
+            self._now = (Predictor(artifacts, problems, self._duplicates), dict(standing.promises))
+            self._standing = standing
+            kept = {id(artifact) for artifact in (*artifacts.values(), *former_ones)}
+            self._loaded = {one: artifact for one, artifact in self._loaded.items() if id(artifact) in kept}
+
+    def _load(self, champion: Champion, task: Task) -> Artifact:
+        if champion not in self._loaded:
+            if champion.manifest_hash and hash_manifest(champion.path) != champion.manifest_hash:
+                raise ArtifactCorrupt(path=champion.path, reason="it is not the one that was registered.")
+            self._loaded[champion] = load_task_artifact(champion.path, task)
+        return self._loaded[champion]
+
+    @property
+    def versions(self) -> Mapping[Task, str]:
+        """What answers for each task: `severity-1`, `rules-1`."""
+        return self._now[0].versions
+
+    @property
+    def problems(self) -> Mapping[Task, str]:
+        """Why a task is answered by rules, or by a former model."""
+        return self._now[0].problems
+
+    def coverage(self, task: Task, *, promise: float) -> float:
+        """Share of reports on which it would act under a promise, as measured when the model was made."""
+        return self._now[0].coverage(task, promise=promise)
+
+    def assess(
+        self,
+        texts: Sequence[BugText],
+        *,
+        teams: Sequence[str] | None = None,
+        promises: Mapping[Task, float] | None = None,
+        reading: Reading = Reading.WORDS,
+        n_duplicates: int = 0,
+    ) -> list[Assessment]:
+        """One assessment a text, in order, under the installation's promises; see `Assessor.assess`."""
+        predictor, promised = self._now
+        promised = {**promised, **(promises or {})}
+        return predictor.assess(texts, teams=teams, promises=promised, reading=reading, n_duplicates=n_duplicates)
+
+    def explain(
+        self, text: BugText, task: Task, *, label: str | None = None, teams: Sequence[str] | None = None
+    ) -> Explanation:
+        """Why this label (by default the one predicted); see `Assessor.explain`."""
+        return self._now[0].explain(text, task, label=label, teams=teams)

@@ -1,0 +1,76 @@
+"""What a retraining learns: what people said, and bugs on which nobody objected."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from bugflow.db.tables import Bug
+from bugflow.domain.bugs import SetBy, Status
+from bugflow.domain.feedback import FeedbackKind
+from bugflow.domain.predictions import BugText, Task
+from bugflow.services import feedback
+
+N_UNTOUCHED = 1_000  # newest bugs that nobody corrected; the encoder reads 150 a second
+UNTOUCHED_WEIGHT = 0.2  # of a word of a person: nobody objected, perhaps because nobody looked
+OVERRIDE_WEIGHT = 0.5  # what reporters choose is a weaker word than a PM's
+MOST_OF_ONE = 0.5  # share of the weight that one account can have where several have spoken
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """One bug as a retraining learns it.
+
+    Attributes:
+        spoken: Whether a person spoke on it since the champion learned.
+        accepted: Whether people confirmed what was predicted, or resolved the bug and left it alone.
+    """
+
+    text: BugText
+    label: str
+    weight: float
+    spoken: bool
+    accepted: bool
+
+
+def find_lessons(session: Session, task: Task, *, up_to: int, since: int) -> list[Lesson]:
+    """What people said, and beside it the newest bugs that nobody corrected, in the order of reporting."""
+    rows = feedback.find_training_rows(session, task, up_to=up_to)
+    capped = _cap(rows)
+    found = [
+        (
+            row.created_at,
+            row.bug_id,
+            Lesson(
+                BugText(row.title, row.description, row.project),
+                row.label,
+                weight,
+                spoken=row.feedback_id > since,
+                accepted=row.kind is FeedbackKind.CONFIRMATION,
+            ),
+        )
+        for row, weight in zip(rows, capped, strict=True)
+    ]
+    set_by = Bug.severity_set_by if task is Task.SEVERITY else Bug.team_set_by
+    query = select(Bug).where(set_by == SetBy.MACHINE).options(joinedload(Bug.project), joinedload(Bug.team))
+    for bug in session.scalars(query.order_by(Bug.id.desc()).limit(N_UNTOUCHED)):
+        label = bug.severity.value if task is Task.SEVERITY else bug.team.name
+        text = BugText(bug.title, bug.description, bug.project.name)
+        done = bug.status is Status.RESOLVED
+        found.append((bug.created_at, bug.id, Lesson(text, label, UNTOUCHED_WEIGHT, spoken=False, accepted=done)))
+    return [lesson for _, _, lesson in sorted(found, key=lambda entry: entry[:2])]
+
+
+def _cap(rows: Sequence[feedback.TrainingRow]) -> list[float]:
+    """What each word counts, so that no account alone has more than `MOST_OF_ONE` where several have spoken."""
+    plain = [OVERRIDE_WEIGHT if row.kind is FeedbackKind.OVERRIDE else 1.0 for row in rows]
+    by_account: dict[int, float] = {}
+    for row, weight in zip(rows, plain, strict=True):
+        by_account[row.actor_id] = by_account.get(row.actor_id, 0.0) + weight
+    total = sum(by_account.values())
+    most = {
+        account: min(1.0, MOST_OF_ONE / (1 - MOST_OF_ONE) * (total - weight) / weight) if total > weight else 1.0
+        for account, weight in by_account.items()
+    }
+    return [weight * most[row.actor_id] for row, weight in zip(rows, plain, strict=True)]

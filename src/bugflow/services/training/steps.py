@@ -1,0 +1,223 @@
+"""The steps of a retraining: each opens its own transactions, and done twice does no harm."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import func, select
+
+from bugflow.db.engine import Database
+from bugflow.db.tables import Feedback, GateVerdict
+from bugflow.domain.gate import Evidence, Recall, judge
+from bugflow.domain.predictions import Task
+from bugflow.domain.registry import RunState
+from bugflow.ml.artifact import Artifact, load_artifact
+from bugflow.ml.calibration import DEFAULT_PROMISE
+from bugflow.ml.encoder import load_encoder
+from bugflow.ml.features import extract
+from bugflow.ml.shelf import Shelf
+from bugflow.ml.text import clean
+from bugflow.services import feedback, registry
+from bugflow.services.retraining import end, get_locked
+from bugflow.services.training.lessons import Lesson, find_lessons
+
+FEWEST = 20  # words of people on a task; with fewer nothing is learned that is not luck
+
+
+def plan(database: Database, shelf: Shelf, run_id: int) -> list[str]:
+    """Decide what is learned from: the words of people up to now. The tasks for which they are enough."""
+    with database.write() as session:
+        run = get_locked(session, run_id)
+        if run.state.ended:
+            return []
+        up_to = session.scalar(select(func.max(Feedback.id))) or 0
+        plans, refused = {}, []
+        for task in Task:
+            rows = feedback.find_training_rows(session, task, up_to=up_to)
+            reason = _too_little(task, rows)
+            if reason is not None:
+                refused.append(reason)
+                continue
+            said = "\n".join(f"{row.bug_id} {row.label}" for row in rows)
+            plans[task.value] = {
+                "model": shelf.next_name(task),
+                "n": len(rows),
+                "by_label": dict(Counter(row.label for row in rows)),
+                "hash": hashlib.sha256(said.encode()).hexdigest(),
+            }
+        run.up_to_feedback_id, run.plan, run.outcome = up_to, plans, " ".join(refused)
+        run.state, run.step = RunState.RUNNING, "planned"
+    return list(plans)
+
+
+def fit(database: Database, shelf: Shelf, run_id: int, task: Task, *, now: datetime) -> dict[str, Any] | None:
+    """Adapt the task's model, keep it on the shelf, and ask it and the champion about the same reports.
+
+    None where the run was cancelled meanwhile. A model that cannot be made ends the run.
+    """
+    from bugflow.ml.train.adapt import adapt  # noqa: PLC0415 - scikit-learn takes seconds, and only training needs it
+    from bugflow.ml.train.corrections import Corrections  # noqa: PLC0415
+
+    with database.write() as session:
+        run = get_locked(session, run_id)
+        if run.state.ended:
+            return None
+        run.step = f"learning {task.value}"
+        champion = registry.adopt_first(session, shelf, task, now=now)
+        base, name = champion.base or champion.name, str(run.plan[task.value]["model"])
+        lessons = find_lessons(session, task, up_to=run.up_to_feedback_id, since=champion.up_to_feedback_id)
+        champion_name = champion.name
+    features = extract([clean(lesson.text) for lesson in lessons])
+    known = Corrections(
+        features, [lesson.label for lesson in lessons], np.asarray([lesson.weight for lesson in lessons], np.float64)
+    )
+    adapted = adapt(load_artifact(shelf.get(base)), known, name=name, encoder=load_encoder())
+    shelf.keep(adapted.artifact)
+    labels = adapted.artifact.model.labels
+    before = _ask(load_artifact(shelf.get(champion_name)), known, labels=labels)
+    with database.read() as session:
+        promise = registry.find_promises(session).get(task, DEFAULT_PROMISE)
+    evidence = _compare(lessons, adapted, before, labels=labels, promise=promise)
+    return asdict(evidence) | {"promise": promise, "champion": champion_name}
+
+
+def decide(
+    database: Database, shelf: Shelf, run_id: int, task: Task, found: Mapping[str, Any], *, now: datetime
+) -> bool:
+    """Let the gate judge, and register the candidate with its verdict. Whether it passed."""
+    facts = dict(found)
+    promise, champion = float(facts.pop("promise")), str(facts.pop("champion"))
+    recalls = {label: Recall(**one) for label, one in facts.pop("recalls").items()}
+    evidence = Evidence(**{**facts, "accepted": Recall(**facts["accepted"]), "recalls": recalls})
+    rules = judge(evidence, promise=promise)
+    passed = all(rule.passed for rule in rules)
+    with database.write() as session:
+        run = get_locked(session, run_id)
+        if run.state.ended:
+            return False
+        name = str(run.plan[task.value]["model"])
+        run.step = f"judged {task.value}"
+        known = session.scalar(
+            select(GateVerdict).where(GateVerdict.run_id == run_id, GateVerdict.task == task).limit(1)
+        )
+        if known is not None:
+            return known.passed
+        artifact = load_artifact(shelf.get(name))
+        row = registry.register(
+            session,
+            name,
+            task,
+            base=str(artifact.recipe["base"]),
+            run_id=run_id,
+            shelf=shelf,
+            up_to=run.up_to_feedback_id,
+            figures=dict(artifact.report["adapted"]),
+            now=now,
+        )
+        reason = "It passed the gate." if passed else next(rule.text for rule in rules if not rule.passed)
+        registry.note_candidate(session, row, reason=reason, now=now)
+        session.add(
+            GateVerdict(
+                run_id=run_id,
+                task=task,
+                candidate=name,
+                champion=champion,
+                passed=passed,
+                rules=[asdict(rule) for rule in rules],
+                created_at=now,
+            )
+        )
+    return passed
+
+
+def conclude(database: Database, shelf: Shelf, run_id: int, *, promote: bool, now: datetime) -> None:
+    """Promote what passed, if that is the policy, and end the run with its outcome in words."""
+    with database.write() as session:
+        run = get_locked(session, run_id)
+        if run.state.ended:
+            return
+        verdicts = session.scalars(
+            select(GateVerdict).where(GateVerdict.run_id == run_id).order_by(GateVerdict.id)
+        ).all()
+        words = [run.outcome] if run.outcome else []
+        state = RunState.REFUSED
+        for verdict in verdicts:
+            if not verdict.passed:
+                failed = " ".join(str(rule["text"]) for rule in verdict.rules if not rule["passed"])
+                words.append(f"{verdict.candidate} was refused. {failed}")
+            elif promote:
+                reason = f"It passed the gate of run {run_id}."
+                registry.promote(session, shelf, verdict.candidate, actor=None, reason=reason, now=now)
+                words.append(f"{verdict.candidate} answers now in place of {verdict.champion}.")
+                state = RunState.PROMOTED
+            else:
+                words.append(f"{verdict.candidate} passed the gate and waits for a project manager.")
+                state = RunState.PASSED if state is RunState.REFUSED else state
+        end(session, run_id, state, " ".join(words), now=now)
+
+
+def fail(database: Database, run_id: int, reason: str, *, now: datetime) -> None:
+    """End a run that cannot go on, with the reason."""
+    with database.write() as session:
+        if not get_locked(session, run_id).state.ended:
+            end(session, run_id, RunState.FAILED, reason, now=now)
+
+
+def _too_little(task: Task, rows: Sequence[feedback.TrainingRow]) -> str | None:
+    """Why nothing can be learned from these words, if so."""
+    if not rows:
+        return f"Nobody has said anything about a {task.value} yet."
+    if len(rows) < FEWEST:
+        return f"For {task.value} people have spoken on {len(rows)} bugs; it takes {FEWEST}."
+    return None
+
+
+def _ask(champion: Artifact, known: Any, *, labels: tuple[str, ...]) -> np.ndarray[Any, Any]:
+    """What the champion answers, as positions in the candidate's labels."""
+    _, answers = champion.calibration.answer(champion.model.score(known.features), known.features.projects)
+    return np.asarray([labels.index(champion.model.labels[place]) for place in answers.tolist()], np.int64)
+
+
+def _compare(
+    lessons: Sequence[Lesson], adapted: Any, before: np.ndarray[Any, Any], *, labels: tuple[str, ...], promise: float
+) -> Evidence:
+    """What the gate needs to know, from answers about reports that neither model had learned."""
+    spoken = np.asarray([lesson.spoken for lesson in lessons], bool)
+    accepted = np.asarray([lesson.accepted for lesson in lessons], bool)
+    right, was_right = adapted.answers == adapted.truth, before == adapted.truth
+    n = int(spoken.sum())
+    said = np.bincount(adapted.truth[spoken], minlength=len(labels)) / max(n, 1)
+    answered = np.bincount(adapted.answers[spoken], minlength=len(labels)) / max(n, 1)
+    confidence = adapted.probabilities[np.arange(len(lessons)), adapted.answers]
+    own = adapted.artifact.calibration
+    least = np.asarray(
+        [
+            own.of(clean(lesson.text).project).bar(promise).thresholds[answer]
+            for lesson, answer in zip(lessons, adapted.answers.tolist(), strict=True)
+        ]
+    )
+    acted = spoken & (confidence >= least)
+    counted = spoken | accepted
+    return Evidence(
+        n=n,
+        n_doubtful=int((adapted.doubtful & spoken).sum()),
+        champion_right=int(was_right[spoken].sum()),
+        candidate_right=int(right[spoken].sum()),
+        only_champion=int((was_right & ~right)[spoken].sum()),
+        only_candidate=int((right & ~was_right)[spoken].sum()),
+        by_chance=float(said @ answered),
+        n_acted=int(acted.sum()),
+        acted_right=int(right[acted].sum()),
+        accepted=Recall(int(accepted.sum()), int(was_right[accepted].sum()), int(right[accepted].sum())),
+        only_champion_accepted=int((was_right & ~right)[accepted].sum()),
+        only_candidate_accepted=int((right & ~was_right)[accepted].sum()),
+        recalls={
+            label: Recall(int(rows.sum()), int(was_right[rows].sum()), int(right[rows].sum()))
+            for place, label in enumerate(labels)
+            if (rows := counted & (adapted.truth == place)).any()
+        },
+    )

@@ -1,0 +1,54 @@
+"""A retraining as a durable workflow: killed in any step, it goes on with that step."""
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from dbos import DBOS
+
+from bugflow.domain.predictions import Task
+from bugflow.errors import BugFlowError
+from bugflow.runtime import Runtime
+from bugflow.services.training import steps
+
+log = structlog.get_logger()
+
+
+def make_workflow(runtime: Runtime) -> Callable[[int], None]:
+    """Register the workflow and its steps with the jobs of this process; it is called with the id of a run."""
+
+    @DBOS.step(name="plan_retraining")
+    def plan(run_id: int) -> list[str]:
+        return steps.plan(runtime.database, runtime.shelf, run_id)
+
+    @DBOS.step(name="fit_model")
+    def fit(run_id: int, task: str) -> dict[str, Any] | None:
+        return steps.fit(runtime.database, runtime.shelf, run_id, Task(task), now=runtime.clock())
+
+    @DBOS.step(name="judge_model")
+    def decide(run_id: int, task: str, found: dict[str, Any]) -> bool:
+        return steps.decide(runtime.database, runtime.shelf, run_id, Task(task), found, now=runtime.clock())
+
+    @DBOS.step(name="conclude_retraining")
+    def conclude(run_id: int) -> None:
+        promote = runtime.settings.promote_automatically
+        steps.conclude(runtime.database, runtime.shelf, run_id, promote=promote, now=runtime.clock())
+
+    @DBOS.step(name="fail_retraining")
+    def fail(run_id: int, reason: str) -> None:
+        steps.fail(runtime.database, run_id, reason, now=runtime.clock())
+
+    @DBOS.workflow(name="retrain")
+    def retrain(run_id: int) -> None:
+        try:
+            for task in plan(run_id):
+                found = fit(run_id, task)
+                if found is None:
+                    return
+                decide(run_id, task, found)
+            conclude(run_id)
+        except Exception as error:
+            log.warning("retraining.failed", run_id=run_id, exc_info=True)
+            fail(run_id, str(error) if isinstance(error, BugFlowError) else f"{type(error).__name__}, see the log.")
+
+    return retrain

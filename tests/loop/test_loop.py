@@ -1,0 +1,92 @@
+"""The whole loop: corrections train a model, the gate judges it, it answers, one goes back."""
+
+import random
+import threading
+from typing import Any
+
+import pytest
+from tests.loop.conftest import KINDS, TEAMS, Loop
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+N_CORRECTED, N_OPEN = 50, 30
+
+
+def other_team(team: str, draw: random.Random) -> str:
+    return draw.choice([name for name in TEAMS if name != team])
+
+
+def probabilities_of(answer: dict[str, Any]) -> dict[str, float]:
+    return dict(answer["predictions"]["team"]["probabilities"])
+
+
+def test_fifty_corrections_train_a_model_that_answers_without_a_failed_request_and_one_can_go_back(loop: Loop) -> None:
+    for kind in KINDS:
+        loop.report(kind, N_CORRECTED + N_OPEN if kind == "invoices" else 55)
+    before = loop.ask("invoices")
+    others = {kind: loop.ask(kind)["team"] for kind in KINDS if kind != "invoices"}
+    said = {loop.pm.get(f"/api/v1/bugs/{bug_id}").json()["team"] for bug_id in loop.bugs["invoices"]}
+    right = next(team for team in reversed(TEAMS) if team not in said)
+
+    stop, failed, n_answered = threading.Event(), [], [0]
+
+    def keep_asking() -> None:
+        while not stop.wait(0.02):
+            answer = loop.tester.post(
+                "/predict?duplicates=false", json={"description": KINDS["buttons"], "project": "Ledger"}
+            )
+            n_answered[0] += 1
+            if answer.status_code != 200:
+                failed.append(answer.text)
+
+    answers: list[dict[str, Any]] = []
+    thread = threading.Thread(target=keep_asking, daemon=True)
+    try:
+        for place, bug_id in enumerate(loop.bugs["invoices"][:N_CORRECTED]):
+            answers.append(loop.correct(bug_id, right))
+            if place == N_CORRECTED - 2:
+                thread.start()
+        assert [answer["retraining"] for answer in answers[:-1]] == [None] * (N_CORRECTED - 1)
+        run = loop.wait_for_run(answers[-1]["retraining"]["run_id"])
+        assert (run["trigger"], run["state"]) == ("corrections", "promoted"), run
+        loop.wait(lambda: loop.ask("invoices")["team"] == right, what="the new model answers", seconds=10)
+    finally:
+        stop.set()
+        thread.join(timeout=10)
+    assert not failed
+    assert n_answered[0] > 20
+
+    verdict = run["verdicts"][0]
+    assert verdict["passed"]
+    assert all(rule["passed"] for rule in verdict["rules"])
+    assert {kind: loop.ask(kind)["team"] for kind in others} == others, "what nobody corrected stays"
+    after = loop.ask("invoices")
+    assert after["predictions"]["team"]["model_version"] == verdict["candidate"]
+
+    back = loop.pm.post("/api/v1/models/rollback", json={"task": "team", "reason": "To see that it works"})
+    assert (back.status_code, back.json()["name"]) == (200, verdict["champion"]), back.text
+    loop.wait(lambda: loop.ask("invoices")["team"] == before["team"], what="the old model answers", seconds=10)
+    assert (
+        loop.ask("invoices")["predictions"]["team"]["probabilities"] == before["predictions"]["team"]["probabilities"]
+    )
+    history = loop.pm.get(f"/api/v1/models/{verdict['candidate']}").json()["history"]
+    assert [row["stage"] for row in history] == ["candidate", "champion", "retired"]
+
+
+def test_a_poisoned_batch_is_refused_in_words_and_the_champion_goes_on(loop: Loop) -> None:
+    for kind in KINDS:
+        loop.report(kind, 20)
+    before = {kind: probabilities_of(loop.ask(kind)) for kind in KINDS}
+    draw = random.Random(7)
+    last: dict[str, Any] = {}
+    ids = [bug_id for ids in loop.bugs.values() for bug_id in ids]
+    for bug_id in draw.sample(ids, N_CORRECTED):
+        team = loop.pm.get(f"/api/v1/bugs/{bug_id}").json()["team"]
+        last = loop.correct(bug_id, other_team(team, draw))
+    run = loop.wait_for_run(last["retraining"]["run_id"])
+    assert run["state"] == "refused", run
+    assert "was refused" in run["outcome"]
+    assert {kind: probabilities_of(loop.ask(kind)) for kind in KINDS} == before
+    candidate = run["verdicts"][0]["candidate"]
+    refused = loop.pm.post(f"/api/v1/models/{candidate}/promote", json={"reason": "I like it"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "NotPassed")

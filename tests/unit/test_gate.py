@@ -1,0 +1,77 @@
+"""The gate, rule by rule, on counts worked out by hand."""
+
+from dataclasses import replace
+
+import pytest
+
+from bugflow.domain.gate import Evidence, Recall, is_loss, judge
+
+FINE = Evidence(
+    n=50,
+    n_doubtful=2,
+    champion_right=5,
+    candidate_right=40,
+    only_champion=1,
+    only_candidate=36,
+    by_chance=0.3,
+    n_acted=20,
+    acted_right=19,
+    accepted=Recall(40, 40, 39),
+    only_champion_accepted=1,
+    only_candidate_accepted=0,
+    recalls={"Mobile": Recall(30, 10, 25), "DevOps": Recall(3, 3, 0)},
+)
+
+
+def failed(evidence: Evidence, *, promise: float = 0.9) -> list[str]:
+    return [rule.name for rule in judge(evidence, promise=promise) if not rule.passed]
+
+
+def test_a_candidate_that_learned_and_lost_nothing_passes() -> None:
+    assert failed(FINE) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"n_doubtful": 6}, "corrections agree"),
+        ({"candidate_right": 20, "only_candidate": 16}, "learned something"),
+        ({"only_champion": 20, "only_candidate": 8}, "not worse than the champion"),
+        ({"only_champion_accepted": 9}, "keeps what people accepted"),
+        ({"acted_right": 17}, "keeps the promise"),
+        ({"recalls": {"Mobile": Recall(30, 25, 18)}}, "finds Mobile"),
+        ({"recalls": {"critical": Recall(40, 30, 25)}}, "finds critical"),
+    ],
+)
+def test_each_rule_refuses_alone(changes: dict[str, object], rule: str) -> None:
+    assert failed(replace(FINE, **changes)) == [rule]  # type: ignore[arg-type]
+
+
+def test_corrections_that_all_say_the_same_agree_by_chance_and_may_pass() -> None:
+    assert failed(replace(FINE, by_chance=1.0, candidate_right=50, only_candidate=46)) == []
+
+
+def test_labels_that_have_nothing_to_do_with_the_text_teach_nothing() -> None:
+    assert failed(replace(FINE, by_chance=0.33, candidate_right=20, only_candidate=16)) == ["learned something"]
+
+
+def test_a_label_of_which_there_are_few_reports_decides_nothing() -> None:
+    assert failed(replace(FINE, recalls={"DevOps": Recall(9, 9, 0)})) == []
+
+
+def test_who_acts_on_nothing_breaks_no_promise_and_says_so() -> None:
+    rules = {rule.name: rule for rule in judge(replace(FINE, n_acted=0, acted_right=0), promise=0.9)}
+    assert rules["keeps the promise"].passed
+    assert "act on none" in rules["keeps the promise"].text
+
+
+def test_every_rule_gives_its_figures() -> None:
+    assert all(any(character.isdigit() for character in rule.text) for rule in judge(FINE, promise=0.9))
+
+
+@pytest.mark.parametrize(
+    ("worse", "better", "expected"),
+    [(0, 0, False), (5, 5, False), (4, 0, False), (5, 0, True), (9, 2, True), (600, 400, True)],
+)
+def test_a_loss_is_what_chance_does_not_explain(worse: int, better: int, expected: bool) -> None:
+    assert is_loss(worse, better) is expected

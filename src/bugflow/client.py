@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import httpx2
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from bugflow.domain.predictions import Task
 from bugflow.errors import ApiUnreachable, BugFlowError
 from bugflow.schemas.accounts import (
     Credentials,
@@ -48,6 +49,16 @@ from bugflow.schemas.feedback import FeedbackCreate, FeedbackGiven, FeedbackPage
 from bugflow.schemas.notifications import NotificationCount, NotificationPage, NotificationsSeen
 from bugflow.schemas.predictions import ExplanationRead, PredictRequest, PredictResponse
 from bugflow.schemas.problems import Problem
+from bugflow.schemas.registry import (
+    ModelDetail,
+    ModelRead,
+    PromiseChange,
+    PromiseRead,
+    Promotion,
+    RunDetail,
+    RunPage,
+    StepBack,
+)
 from bugflow.schemas.stats import Acceptance, FeedbackWeek, Overview, SeverityCount, TeamLoad, TrendDay
 from bugflow.schemas.teams import TagCreate, TagPatch, TagRead
 
@@ -316,6 +327,35 @@ class Client:
 
     def list_acceptance(self) -> list[Acceptance]:
         return self._ask(list[Acceptance], "GET", f"{V1}/stats/acceptance")
+
+    # -- Models ---------------------------------------------------------------------------------------------------
+
+    def list_models(self) -> list[ModelRead]:
+        return self._ask(list[ModelRead], "GET", f"{V1}/models")
+
+    def get_model(self, name: str) -> ModelDetail:
+        return self._ask(ModelDetail, "GET", f"{V1}/models/{name}")
+
+    def promote_model(self, name: str, *, reason: str) -> ModelDetail:
+        return self._ask(ModelDetail, "POST", f"{V1}/models/{name}/promote", Promotion(reason=reason))
+
+    def roll_back_model(self, task: Task, *, reason: str) -> ModelDetail:
+        return self._ask(ModelDetail, "POST", f"{V1}/models/rollback", StepBack(task=task, reason=reason))
+
+    def list_runs(self, *, cursor: str | None = None, limit: int = 25) -> RunPage:
+        return self._ask(RunPage, "GET", f"{V1}/retraining", params=_paging(cursor, limit))
+
+    def retrain(self) -> RunDetail:
+        return self._ask(RunDetail, "POST", f"{V1}/retraining")
+
+    def cancel_run(self, run_id: int) -> RunDetail:
+        return self._ask(RunDetail, "POST", f"{V1}/retraining/{run_id}/cancel")
+
+    def list_promises(self) -> list[PromiseRead]:
+        return self._ask(list[PromiseRead], "GET", f"{V1}/promise")
+
+    def change_promise(self, task: Task, promise: float) -> list[PromiseRead]:
+        return self._ask(list[PromiseRead], "PUT", f"{V1}/promise", PromiseChange(task=task, promise=promise))
 
     # -- People, teams, projects ----------------------------------------------------------------------------------
 

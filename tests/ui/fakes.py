@@ -50,6 +50,20 @@ PREDICTIONS = {
 }
 
 
+MODEL_FACTS = {
+    "figures": {},
+    "history": [{"stage": "candidate", "reason": "It was made.", "actor": None, "created_at": NOW.isoformat()}],
+    "verdict": {
+        "task": "team",
+        "candidate": "team-2",
+        "champion": "team-1",
+        "passed": True,
+        "rules": [{"name": "learned something", "passed": True, "text": "It got 40 of 50 right."}],
+        "created_at": NOW.isoformat(),
+    },
+}
+
+
 class FakeApi:
     """One installation in memory. `refusal` answers every request until it is taken away."""
 
@@ -70,6 +84,10 @@ class FakeApi:
         self.n_corrections = 0
         self.retrain_after = 50
         self.profiles: dict[int, dict[str, Any]] = {}
+        self.models: dict[str, dict[str, Any]] = {}
+        self.runs: list[dict[str, Any]] = []
+        self.promises = {"severity": 0.9, "team": 0.9}
+        self.reasons: list[str] = []
 
     @property
     def transport(self) -> httpx2.MockTransport:
@@ -172,6 +190,15 @@ class FakeApi:
             (r"GET /stats/feedback", lambda: [{**self._week(), "week": date(2026, 1, 5).isoformat()}]),
             (r"GET /stats/trends", lambda: [{"day": "2026-01-05", "n_reported": 1, "n_resolved": 0, "n_open": 1}]),
             (r"GET /stats/acceptance", list),
+            (r"GET /models", lambda: list(self.models.values())),
+            (r"GET /models/(team-\d)", lambda name: {**self.models[name], **MODEL_FACTS}),
+            (r"POST /models/(team-\d)/promote", lambda name: self._promote(name, body["reason"])),
+            (r"POST /models/rollback", lambda: self._promote("team-1", body["reason"])),
+            (r"GET /retraining", lambda: {"items": self.runs[::-1]}),
+            (r"POST /retraining", self._retrain),
+            (r"POST /retraining/(\d+)/cancel", lambda key: self._cancel(int(key))),
+            (r"GET /promise", self._promises),
+            (r"PUT /promise", lambda: self._promise(body)),
             (r"GET /audit", lambda: {"items": []}),
         ]
         for pattern, handle in routes:
@@ -193,6 +220,46 @@ class FakeApi:
             "follows": me in self.followers.get(key, set()),
             "may_link": True,
         }
+
+    def train(self) -> None:
+        """A run has ended: team-2 passed the gate, team-3 did not."""
+        facts = {"task": "team", "since": NOW.isoformat(), "created_at": NOW.isoformat(), "run_id": None}
+        for name, stage, passed in (
+            ("team-3", "candidate", False),
+            ("team-2", "candidate", True),
+            ("team-1", "champion", None),
+        ):
+            self.models[name] = {"name": name, "stage": stage, "passed": passed, "base": "team-1", **facts}
+        self.runs.append({**self._run("refused"), "outcome": "team-3 was refused.", "ended_at": NOW.isoformat()})
+
+    def _promote(self, name: str, reason: str) -> dict[str, Any]:
+        self.reasons.append(reason)
+        for one in self.models.values():
+            one["stage"] = "champion" if one["name"] == name else "retired"
+        return {**self.models[name], **MODEL_FACTS}
+
+    def _run(self, state: str) -> dict[str, Any]:
+        run = {"id": len(self.runs) + 1, "trigger": "manual", "state": state, "step": "waiting for a worker"}
+        return {**run, "outcome": "", "actor": named(3), "created_at": NOW.isoformat(), "ended_at": None}
+
+    def _retrain(self) -> httpx2.Response:
+        self.runs.append(self._run("queued"))
+        return httpx2.Response(202, json={**self.runs[-1], "plan": {}, "verdicts": []})
+
+    def _cancel(self, key: int) -> dict[str, Any]:
+        self.runs[key - 1].update(state="cancelled", outcome="Cancelled by pm.", ended_at=NOW.isoformat())
+        return {**self.runs[key - 1], "plan": {}, "verdicts": []}
+
+    def _promises(self) -> list[dict[str, Any]]:
+        curve = {f"{percent / 100:.2f}": 1 - percent / 100 for percent in range(50, 100)}
+        return [
+            {"task": task, "model": f"{task}-1", "promise": promise, "coverage": 1 - promise, "curve": curve}
+            for task, promise in self.promises.items()
+        ]
+
+    def _promise(self, body: dict[str, Any]) -> list[dict[str, Any]]:
+        self.promises[body["task"]] = body["promise"]
+        return self._promises()
 
     def _linked(self, key: int) -> dict[str, Any]:
         return {name: self.bugs[key][name] for name in ("id", "title", "status", "project", "created_at")}

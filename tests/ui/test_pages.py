@@ -41,6 +41,7 @@ def links(app: AppTest) -> list[Any]:
         ("dev", "dashboard", "Dashboard"),
         ("pm", "review", "Review"),
         ("pm", "analytics", "Analytics"),
+        ("pm", "models", "Models"),
         ("pm", "notifications", "Notifications"),
         ("pm", "settings", "Settings"),
         ("pm", "admin", "Admin"),
@@ -61,7 +62,7 @@ def test_a_page_without_anything_to_show_says_so(page_of: Open, page: str) -> No
         assert "bf-empty" in html_of(app)
 
 
-@pytest.mark.parametrize("page", ["dashboard", "board", "review", "analytics", "admin"])
+@pytest.mark.parametrize("page", ["dashboard", "board", "review", "models", "analytics", "admin"])
 def test_a_tester_who_asks_for_a_page_of_others_gets_their_own_first_page(
     api: FakeApi, page_of: Open, page: str
 ) -> None:
@@ -297,3 +298,37 @@ def test_a_page_costs_at_most_four_calls_after_the_first(api: FakeApi, page_of: 
         api.calls.clear()
         app.run()
         assert len(api.calls) <= 4, (page, api.calls)
+
+
+def test_a_pm_trains_sees_that_it_waits_and_cancels(api: FakeApi, page_of: Open) -> None:
+    app = press(page_of("pm", "models"), "Train now")
+    assert "waiting for a worker" in html_of(app)
+    app = press(app, "Cancel")
+    assert "Cancelled by pm." in html_of(app)
+    assert "Train now" in labels(app)
+
+
+def test_a_candidate_that_passed_can_be_promoted_with_a_reason_and_a_refused_one_cannot(
+    api: FakeApi, page_of: Open
+) -> None:
+    api.train()
+    app = page_of("pm", "models")
+    assert "team-3 was refused." in html_of(app)
+    for name in ("team-2", "team-3"):
+        app.session_state[f"model_{name}"] = True
+    app.run()
+    assert "It got 40 of 50 right." in html_of(app)
+    assert [button.label for button in app.button].count("Promote") == 1
+    press(app, "Promote")
+    assert not api.reasons
+    assert "Say why" in app.error[0].value
+    app.text_input(key="reason_Promote_team-2").set_value("It is better")
+    press(app, "Promote")
+    assert api.reasons == ["It is better"]
+
+
+def test_the_promise_is_a_dial_that_says_what_it_buys(api: FakeApi, page_of: Open) -> None:
+    app = page_of("pm", "models")
+    assert "acts alone on 10" in html_of(app)
+    app.slider(key="promise_team").set_value(95).run()
+    assert api.promises == {"severity": 0.9, "team": 0.95}

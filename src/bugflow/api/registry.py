@@ -11,12 +11,12 @@ from bugflow.schemas.registry import (
     CardRead,
     ModelDetail,
     ModelRead,
-    PromiseBody,
+    PromiseChange,
     PromiseRead,
-    PromoteBody,
-    RollBackBody,
+    Promotion,
     RunDetail,
     RunPage,
+    StepBack,
 )
 from bugflow.services import registry, retraining
 
@@ -47,16 +47,14 @@ def get_card(name: ModelName, _actor: ModelReader, runtime: RuntimeDep) -> CardR
 
 @v1.post("/models/{name}/promote")
 def promote(
-    name: ModelName, body: PromoteBody, actor: ModelManager, session: WriteSession, runtime: RuntimeDep, now: Now
+    name: ModelName, body: Promotion, actor: ModelManager, session: WriteSession, runtime: RuntimeDep, now: Now
 ) -> ModelDetail:
     """Let a model answer from now on; every process takes it up within seconds."""
     return registry.promote(session, runtime.shelf, name, actor=actor, reason=body.reason, now=now)
 
 
 @v1.post("/models/rollback")
-def roll_back(
-    body: RollBackBody, actor: ModelManager, session: WriteSession, runtime: RuntimeDep, now: Now
-) -> ModelDetail:
+def roll_back(body: StepBack, actor: ModelManager, session: WriteSession, runtime: RuntimeDep, now: Now) -> ModelDetail:
     """Let the former champion of a task answer again."""
     return registry.roll_back(session, runtime.shelf, body.task, actor=actor, reason=body.reason, now=now)
 
@@ -103,7 +101,7 @@ def list_promises(_actor: ModelReader, session: ReadSession, runtime: RuntimeDep
 
 @v1.put("/promise")
 def change_promise(
-    body: PromiseBody, actor: ModelManager, session: WriteSession, runtime: RuntimeDep, now: Now
+    body: PromiseChange, actor: ModelManager, session: WriteSession, runtime: RuntimeDep, now: Now
 ) -> list[PromiseRead]:
     """Ask for another precision; every process takes it up within seconds."""
     return registry.change_promise(session, runtime.predictor, body, actor=actor, now=now)

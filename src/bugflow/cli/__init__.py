@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "duplicates": "bugflow.cli.duplicates:app",
     "train": "bugflow.cli.train:train",
     "adapt": "bugflow.cli.adapt:adapt",
+    "retrain": "bugflow.cli.registry:retrain",
     "bench": "bugflow.cli.bench:bench",
     "models": "bugflow.cli.models:app",
     "data": "bugflow.cli.data:app",

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bugflow.cli import registry
 from bugflow.cli.errors import needs_extra
 from bugflow.errors import ArtifactCorrupt
 from bugflow.ml.artifact import find_artifact, load_artifact
@@ -14,7 +15,10 @@ from bugflow.ml.encoder import SHIPPED_ENCODER, load_encoder
 from bugflow.ml.folder import MANIFEST
 from bugflow.ml.predictor import SHIPPED_MODELS
 
-app = typer.Typer(help="Look at saved models.", no_args_is_help=True)
+app = typer.Typer(help="Look at saved models, and say which of them answer.", no_args_is_help=True)
+app.command("registered")(registry.registered)
+app.command("promote")(registry.promote)
+app.command("roll-back")(registry.roll_back)
 
 Folder = Annotated[Path | None, typer.Option(help="Folder of models; by default the shipped ones.")]
 

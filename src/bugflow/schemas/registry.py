@@ -69,11 +69,11 @@ class CardRead(Read):
     card: str
 
 
-class PromoteBody(Body):
+class Promotion(Body):
     reason: Annotated[ShortText, Field(min_length=1)]
 
 
-class RollBackBody(Body):
+class StepBack(Body):
     """Which task's former champion is to answer again, and why."""
 
     task: Task
@@ -109,17 +109,19 @@ class PromiseRead(Read):
     """What is promised for a task.
 
     Attributes:
+        model: What answers in this process.
         coverage: Share of reports on which it lets the machine act, as measured when the model was made.
         curve: The same by promise, "0.50" to "0.99".
     """
 
     task: Task
+    model: str
     promise: float
     coverage: float
     curve: dict[str, float]
 
 
-class PromiseBody(Body):
+class PromiseChange(Body):
     """The precision to ask for: act only if at least that share is right."""
 
     task: Task

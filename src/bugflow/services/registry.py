@@ -26,7 +26,7 @@ from bugflow.schemas.registry import (
     GateRule,
     ModelDetail,
     ModelRead,
-    PromiseBody,
+    PromiseChange,
     PromiseRead,
     StageRead,
     VerdictRead,
@@ -246,6 +246,7 @@ def list_promises(session: Session, predictor: Assessor) -> list[PromiseRead]:
     return [
         PromiseRead(
             task=task,
+            model=predictor.versions[task],
             promise=asked.get(task, DEFAULT_PROMISE),
             coverage=predictor.coverage(task, promise=asked.get(task, DEFAULT_PROMISE)),
             curve={f"{promise:.2f}": predictor.coverage(task, promise=promise) for promise in PROMISES},
@@ -255,7 +256,7 @@ def list_promises(session: Session, predictor: Assessor) -> list[PromiseRead]:
 
 
 def change_promise(
-    session: Session, predictor: Assessor, body: PromiseBody, *, actor: Actor, now: datetime
+    session: Session, predictor: Assessor, body: PromiseChange, *, actor: Actor, now: datetime
 ) -> list[PromiseRead]:
     """Ask for another precision; every process takes it up within seconds."""
     session.add(PromiseRow(task=body.task, promise=body.promise, actor_id=actor.id, created_at=now))

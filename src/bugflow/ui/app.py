@@ -43,7 +43,8 @@ def pages_for(me: Me) -> list[st.Page]:
     if me.role is not Role.TESTER:
         pages += [_page("board", "Board", "view_kanban"), _page("dashboard", "Dashboard", "speed")]
     if me.role is Role.PM:
-        pages += [_page("review", "Review", "rule"), _page("analytics", "Analytics", "monitoring")]
+        pages += [_page("review", "Review", "rule"), _page("models", "Models", "model_training")]
+        pages.append(_page("analytics", "Analytics", "monitoring"))
     pages += [_page("notifications", "Notifications", "notifications"), _page("settings", "Settings", "settings")]
     if me.role is Role.PM:
         pages.append(_page("admin", "Admin", "admin_panel_settings"))

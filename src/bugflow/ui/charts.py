@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
 from bugflow.domain.predictions import Severity
+from bugflow.schemas.registry import PromiseRead
 from bugflow.schemas.stats import Acceptance, FeedbackWeek, SeverityCount, TeamLoad, TrendDay
 from bugflow.ui.format import TASK_NAMES, label_name
 
@@ -110,6 +111,24 @@ def trend_lines(days: Sequence[TrendDay]) -> go.Figure:
             line={"color": color, "width": 2.5},
         )
     return _framed(figure)
+
+
+def promise_curve(one: PromiseRead) -> go.Figure:
+    """On which share of reports the machine would act, by what is promised."""
+    figure = go.Figure(
+        go.Scatter(
+            x=[float(promise) for promise in one.curve],
+            y=list(one.curve.values()),
+            mode="lines",
+            line={"color": "#7c4dff", "width": 2.5, "shape": "hv"},
+            fill="tozeroy",
+            fillcolor="rgba(124, 77, 255, 0.15)",
+            hovertemplate="Promised %{x:.0%}: acts on %{y:.0%}<extra></extra>",
+        )
+    )
+    figure.add_vline(x=one.promise, line={"color": FUCHSIA, "width": 2, "dash": "dot"})
+    _framed(figure).update_layout(height=220, showlegend=False)
+    return figure.update_xaxes(tickformat=".0%").update_yaxes(tickformat=".0%", range=[0, 1.02])
 
 
 def acceptance_bars(rows: Sequence[Acceptance]) -> go.Figure:

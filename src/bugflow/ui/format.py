@@ -7,6 +7,7 @@ from bugflow.domain.bugs import EventKind, Status
 from bugflow.domain.feedback import FeedbackKind
 from bugflow.domain.notifications import NotificationKind
 from bugflow.domain.predictions import Decision, Severity, Task
+from bugflow.domain.registry import RunState, Stage, Trigger
 
 STATUS_NAMES = {Status.OPEN: "Open", Status.IN_PROGRESS: "In progress", Status.RESOLVED: "Resolved"}
 SEVERITY_NAMES = {
@@ -34,6 +35,21 @@ EVENT_NAMES = {
     EventKind.DETACHED: "File removed",
     EventKind.LINKED: "Marked as a duplicate",
     EventKind.SPLIT: "No longer a duplicate",
+}
+STAGE_NAMES = {Stage.CANDIDATE: "Candidate", Stage.CHAMPION: "Answers", Stage.RETIRED: "Retired"}
+TRIGGER_NAMES = {
+    Trigger.CORRECTIONS: "Enough was corrected",
+    Trigger.SCHEDULE: "On schedule",
+    Trigger.MANUAL: "By hand",
+}
+RUN_NAMES = {
+    RunState.QUEUED: "Waiting",
+    RunState.RUNNING: "Running",
+    RunState.PROMOTED: "Promoted",
+    RunState.PASSED: "Passed",
+    RunState.REFUSED: "Refused",
+    RunState.CANCELLED: "Cancelled",
+    RunState.FAILED: "Failed",
 }
 FIELD_NAMES = {
     "status": "Status",

@@ -1,0 +1,63 @@
+"""`bugflow models registered|promote|roll-back`, `bugflow retrain`: which models answer."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.orm import Session
+
+from bugflow.config import load_settings
+from bugflow.domain.predictions import Task
+from bugflow.domain.registry import Trigger
+from bugflow.ml.shelf import Shelf
+from bugflow.runtime import check_schema, open_database, utc_now
+from bugflow.services import registry, retraining
+
+Reason = Annotated[str, typer.Option(help="Why; it is kept with the model.")]
+
+
+@contextmanager
+def _changing() -> Iterator[tuple[Session, Shelf]]:
+    """A transaction on the installation's database, and its models."""
+    settings = load_settings()
+    database = open_database(settings)
+    check_schema(database)
+    with database.write() as session:
+        yield session, Shelf(settings.data_dir / "models", settings.models_dir)
+
+
+def registered() -> None:
+    """List what this installation trained and which of it answers."""
+    table = Table("model", "is", "since", "made from", "gate")
+    gate = {True: "passed", False: "refused", None: ""}
+    with _changing() as (session, _):
+        models = registry.list_models(session)
+    for model in models:
+        table.add_row(model.name, model.stage.value, f"{model.since:%Y-%m-%d %H:%M}", model.base, gate[model.passed])
+    Console().print(table if models else "Nothing was trained here yet: the models that BugFlow began with answer.")
+
+
+def promote(
+    name: Annotated[str, typer.Argument(help="Name of a registered model, such as team-2.")], reason: Reason
+) -> None:
+    """Let a registered model answer; every running process takes it up within seconds."""
+    with _changing() as (session, shelf):
+        model = registry.promote(session, shelf, name, actor=None, reason=reason, now=utc_now())
+    typer.echo(f"{model.name} answers for {model.task.value} now.")
+
+
+def roll_back(task: Annotated[Task, typer.Argument(help="What it predicts.")], reason: Reason) -> None:
+    """Let the former model of a task answer again; every running process takes it up within seconds."""
+    with _changing() as (session, shelf):
+        model = registry.roll_back(session, shelf, task, actor=None, reason=reason, now=utc_now())
+    typer.echo(f"{model.name} answers for {model.task.value} again.")
+
+
+def retrain() -> None:
+    """Ask for a retraining from what people said; a running server or worker does it."""
+    with _changing() as (session, _):
+        run = retraining.request_retraining(session, Trigger.MANUAL, actor=None, now=utc_now())
+    typer.echo(f"Run {run.id}: {run.state.value}, {run.step}.")

@@ -1,0 +1,183 @@
+"""Models: which answer, what was trained since, what the gate said, and what is promised."""
+
+from html import escape
+
+import streamlit as st
+
+from bugflow.domain.predictions import Task
+from bugflow.domain.registry import Stage
+from bugflow.errors import BugFlowError
+from bugflow.schemas.registry import ModelRead, PromiseRead, RunRead, VerdictRead
+from bugflow.ui import charts, look, trouble
+from bugflow.ui.format import RUN_NAMES, STAGE_NAMES, TASK_NAMES, TRIGGER_NAMES, ago, percent
+from bugflow.ui.session import Session, current
+
+KEEP_SECONDS = 10.0
+LOOK_SECONDS = 10  # while a run is under way; no faster, it takes a minute
+
+
+def forget(session: Session) -> None:
+    session.forget("models", "promises", "runs", "overview")
+
+
+def retrain(session: Session) -> None:
+    with trouble.attempt():
+        run = session.client.retrain()
+        trouble.toast_later(f"Training {run.id}: {RUN_NAMES[run.state]}", icon=":material/model_training:")
+    forget(session)
+
+
+def cancel(session: Session, run: RunRead) -> None:
+    with trouble.attempt():
+        session.client.cancel_run(run.id)
+        trouble.toast_later(f"Training {run.id} was cancelled")
+    forget(session)
+
+
+def change_promise(session: Session, task: Task) -> None:
+    with trouble.attempt():
+        session.client.change_promise(task, st.session_state[f"promise_{task}"] / 100)
+        trouble.toast_later("The promise was changed", icon=":material/handshake:")
+    forget(session)
+
+
+def show_champion(session: Session, one: PromiseRead, models: list[ModelRead]) -> None:
+    known = next((model for model in models if model.name == one.model), None)
+    since = f"since {ago(known.since)}" if known else "from the start"
+    look.show(
+        f'<h2 class="bf-sub">{TASK_NAMES[one.task]}: {escape(one.model)}</h2><p class="bf-note">Answers {since}.</p>'
+    )
+    st.slider(
+        "Act alone only if so many are right",
+        50,
+        99,
+        round(one.promise * 100),
+        format="%d %%",
+        key=f"promise_{one.task}",
+        on_change=change_promise,
+        args=(session, one.task),
+        help="What BugFlow is less sure of it suggests, and a person decides.",
+    )
+    acts = f"It acts alone on {percent(one.coverage)} of reports, as measured when the model was made."
+    look.show(f'<p class="bf-note">{acts if one.coverage else "With that promise it acts on nothing alone."}</p>')
+    st.plotly_chart(
+        charts.promise_curve(one), config=charts.CONFIG, key=f"curve_{one.task}", alt=f"Coverage by promise. {acts}"
+    )
+    if known and any(model.task is one.task and model.stage is Stage.RETIRED for model in models):
+        ask_reason(session, "Roll back", one.task.value, icon=":material/undo:")
+
+
+def ask_reason(session: Session, label: str, what: str, *, icon: str) -> None:
+    """A button that asks why before it changes which model answers; `what` is a task or a model."""
+    with st.popover(label, icon=icon, key=f"ask_{label}_{what}"), st.form(f"form_{label}_{what}", border=False):
+        reason = st.text_input("Reason", max_chars=500, key=f"reason_{label}_{what}")
+        if not st.form_submit_button(label, type="primary"):
+            return
+        if not reason.strip():
+            st.error("Say why: it is kept with the model.")
+            return
+    try:
+        if what in set(Task):
+            model = session.client.roll_back_model(Task(what), reason=reason)
+        else:
+            model = session.client.promote_model(what, reason=reason)
+    except BugFlowError as error:
+        trouble.show(error)
+        return
+    trouble.toast_later(f"{model.name} answers now", icon=":material/model_training:")
+    forget(session)
+    st.rerun()
+
+
+def show_runs(session: Session, runs: list[RunRead]) -> None:
+    overview = session.keep("overview", session.client.get_overview, seconds=KEEP_SECONDS)
+    look.show('<h2 class="bf-sub">Training</h2>')
+    every = overview.retrain_after_corrections
+    look.show(
+        f'<p class="bf-note">{every} new corrections begin a training. Corrections so far: '
+        f"{overview.n_corrections}.</p>"
+    )
+    waiting = next((run for run in runs if not run.state.ended), None)
+    if waiting:
+        look.show(
+            f'<p role="status"><b>{RUN_NAMES[waiting.state]}</b>: {escape(waiting.step)} '
+            f'<span class="bf-soft">{ago(waiting.created_at)}</span></p>'
+        )
+        st.button("Cancel", icon=":material/close:", on_click=cancel, args=(session, waiting), key="cancel")
+    else:
+        st.button("Train now", icon=":material/model_training:", on_click=retrain, args=(session,), key="train")
+    items = "".join(
+        f"<li><b>{RUN_NAMES[run.state]}</b> {TRIGGER_NAMES[run.trigger]}"
+        f'<span class="bf-soft">{escape(run.outcome)}</span><span class="bf-soft">'
+        f"{escape(run.actor.display_name) + ' &middot; ' if run.actor else ''}{ago(run.created_at)}</span></li>"
+        for run in runs
+        if run.state.ended
+    )
+    if items:
+        look.show(f'<ul class="bf-history">{items}</ul>')
+    elif not waiting:
+        look.empty("Nothing was trained yet", "Correct predictions in Review: what you say trains the next model.")
+
+
+@st.fragment(run_every=LOOK_SECONDS)
+@trouble.guarded
+def training() -> None:
+    session = current()
+    runs = session.keep("runs", session.client.list_runs, seconds=KEEP_SECONDS / 2).items
+    show_runs(session, runs)
+
+
+def show_verdict(verdict: VerdictRead) -> None:
+    rows = "".join(
+        f"<tr><td>{'Passed' if rule.passed else 'Failed'}</td><td>{escape(rule.name)}</td>"
+        f'<td style="white-space:normal">{escape(rule.text)}</td></tr>'
+        for rule in verdict.rules
+    )
+    look.show(
+        f'<div class="bf-scroll" tabindex="0" role="region" aria-label="Verdict on {escape(verdict.candidate)}">'
+        f'<table class="bf-table"><thead><tr><th>Rule</th><th>About</th><th>Found</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def show_model(session: Session, model: ModelRead) -> None:
+    gate = {True: "passed the gate", False: "refused by the gate", None: "not judged"}[model.passed]
+    title = f"{model.name} \N{MIDDLE DOT} {STAGE_NAMES[model.stage]} \N{MIDDLE DOT} {gate}"
+    with st.expander(title, key=f"model_{model.name}", on_change="rerun") as opened:
+        if not opened.open:
+            return
+        detail = session.client.get_model(model.name)
+        if detail.verdict:
+            show_verdict(detail.verdict)
+        items = "".join(
+            f'<li><b>{STAGE_NAMES[row.stage]}</b> {escape(row.reason)}<span class="bf-soft">'
+            f"{escape(row.actor.display_name) if row.actor else 'BugFlow'} &middot; {ago(row.created_at)}</span></li>"
+            for row in detail.history
+        )
+        look.show(f'<ul class="bf-history">{items}</ul>')
+        if model.stage is not Stage.CHAMPION and model.passed is not False:
+            ask_reason(session, "Promote", model.name, icon=":material/upgrade:")
+
+
+@trouble.guarded
+def page() -> None:
+    session = current()
+    client = session.client
+    look.heading("Models", "What answers, what it may decide alone, and what your corrections made of it.")
+    promises = session.keep("promises", client.list_promises, seconds=KEEP_SECONDS)
+    models = session.keep("models", client.list_models, seconds=KEEP_SECONDS)
+    for column, one in zip(st.columns(len(promises)), promises, strict=True):
+        with column, st.container(border=True):
+            show_champion(session, one, models)
+    left, right = st.columns(2, gap="large")
+    with left:
+        training()
+    with right:
+        look.show('<h2 class="bf-sub">Models so far</h2>')
+        if not models:
+            look.empty("Only the models that BugFlow began with", "Those that training makes show here.")
+        for model in models:
+            show_model(session, model)
+
+
+page()

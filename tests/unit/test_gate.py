@@ -8,17 +8,17 @@ from bugflow.domain.gate import Evidence, Recall, is_loss, judge
 
 FINE = Evidence(
     n=50,
-    n_doubtful=2,
     champion_right=5,
     candidate_right=40,
-    only_champion=1,
-    only_candidate=36,
+    n_disputed=45,
+    n_doubtful=10,
     by_chance=0.3,
     n_acted=20,
     acted_right=19,
-    accepted=Recall(40, 40, 39),
-    only_champion_accepted=1,
-    only_candidate_accepted=0,
+    accepted=Recall(40, 40, 38),
+    known=Recall(90, 45, 78),
+    only_champion=3,
+    only_candidate=36,
     recalls={"Mobile": Recall(30, 10, 25), "DevOps": Recall(3, 3, 0)},
 )
 
@@ -34,10 +34,10 @@ def test_a_candidate_that_learned_and_lost_nothing_passes() -> None:
 @pytest.mark.parametrize(
     ("changes", "rule"),
     [
-        ({"n_doubtful": 6}, "corrections agree"),
-        ({"candidate_right": 20, "only_candidate": 16}, "learned something"),
+        ({"n_doubtful": 16}, "corrections agree"),
+        ({"candidate_right": 20}, "learned something"),
         ({"only_champion": 20, "only_candidate": 8}, "not worse than the champion"),
-        ({"only_champion_accepted": 9}, "keeps what people accepted"),
+        ({"accepted": Recall(40, 40, 35)}, "keeps what people accepted"),
         ({"acted_right": 17}, "keeps the promise"),
         ({"recalls": {"Mobile": Recall(30, 25, 18)}}, "finds Mobile"),
         ({"recalls": {"critical": Recall(40, 30, 25)}}, "finds critical"),
@@ -48,11 +48,11 @@ def test_each_rule_refuses_alone(changes: dict[str, object], rule: str) -> None:
 
 
 def test_corrections_that_all_say_the_same_agree_by_chance_and_may_pass() -> None:
-    assert failed(replace(FINE, by_chance=1.0, candidate_right=50, only_candidate=46)) == []
+    assert failed(replace(FINE, by_chance=1.0, candidate_right=50)) == []
 
 
 def test_labels_that_have_nothing_to_do_with_the_text_teach_nothing() -> None:
-    assert failed(replace(FINE, by_chance=0.33, candidate_right=20, only_candidate=16)) == ["learned something"]
+    assert failed(replace(FINE, by_chance=0.33, candidate_right=20)) == ["learned something"]
 
 
 def test_a_label_of_which_there_are_few_reports_decides_nothing() -> None:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import comb, sqrt
 
-MOST_DOUBTFUL = 0.10  # of corrections; honest teams had 1 to 5 in 100, a fifth flipped had 16 to 20
+MOST_DOUBTFUL = 1 / 3  # of what the champion gets wrong; honest trackers had 5 to 25 %, with a fifth flipped 40 to 45 %
+MOST_LOST = 0.10  # of what people accepted; the champion has all of it by definition
 CHANCE = 20  # a loss that chance explains in one of so many cases, or in more, is no loss
 CHANCE_Z = 1.645  # one-sided 95 %: what was learned must agree with people more often than by chance
 OBVIOUS = 0.9  # corrections that all say nearly the same agree by chance too; from here on nobody minds
@@ -27,27 +28,29 @@ class Evidence:
 
     Attributes:
         n: Reports on which a person said something since the champion learned.
-        n_doubtful: Of these, how many the others contradict.
         champion_right, candidate_right: Of the n.
-        only_champion, only_candidate: Right where the other is wrong.
+        n_disputed: Of the n, how many the champion gets wrong.
+        n_doubtful: Of these, how many the other words of people contradict.
         by_chance: Share of the n that the candidate would get right if its answers had nothing to do with them.
         n_acted, acted_right: Where the candidate would act under the promise.
         accepted: Bugs whose prediction people confirmed, or worked on and left alone.
-        recalls: By label, over the n and those accepted.
+        known: All of these together.
+        only_champion, only_candidate: Of those, how many only one of the two gets right.
+        recalls: By label, of the same.
     """
 
     n: int
-    n_doubtful: int
     champion_right: int
     candidate_right: int
-    only_champion: int
-    only_candidate: int
+    n_disputed: int
+    n_doubtful: int
     by_chance: float
     n_acted: int
     acted_right: int
     accepted: Recall
-    only_champion_accepted: int
-    only_candidate_accepted: int
+    known: Recall
+    only_champion: int
+    only_candidate: int
     recalls: Mapping[str, Recall] = field(default_factory=dict)
 
 
@@ -73,9 +76,9 @@ def judge(evidence: Evidence, *, promise: float) -> list[Rule]:
 
 
 def _consistent(evidence: Evidence) -> Rule:
-    share = evidence.n_doubtful / max(evidence.n, 1)
+    share = evidence.n_doubtful / max(evidence.n_disputed, 1)
     text = (
-        f"{evidence.n_doubtful} of {evidence.n} corrections contradict what the others teach; "
+        f"{evidence.n_doubtful} of {evidence.n_disputed} corrections contradict what the others teach; "
         f"at most {MOST_DOUBTFUL:.0%} may."
     )
     return Rule("corrections agree", share <= MOST_DOUBTFUL, text)
@@ -85,29 +88,30 @@ def _learned(evidence: Evidence) -> Rule:
     share, chance = evidence.candidate_right / max(evidence.n, 1), evidence.by_chance
     beyond = chance + CHANCE_Z * sqrt(chance * (1 - chance) / max(evidence.n, 1))
     text = (
-        f"Of corrections that it had not seen, the candidate got {evidence.candidate_right} of {evidence.n} right "
-        f"({share:.0%}); more than {beyond:.0%} is needed, because {chance:.0%} agree by chance."
+        f"Of bugs on which people spoke, and which it had not seen, the candidate got {evidence.candidate_right} of "
+        f"{evidence.n} right ({share:.0%}); more than {beyond:.0%} is needed, because {chance:.0%} agree by chance."
     )
     return Rule("learned something", share > beyond or share >= OBVIOUS, text)
 
 
 def _better(evidence: Evidence) -> Rule:
-    lost = is_loss(evidence.only_champion, evidence.only_candidate)
+    known, lost = evidence.known, is_loss(evidence.only_champion, evidence.only_candidate)
     text = (
-        f"On the same {evidence.n} corrections: candidate {evidence.candidate_right} right, "
-        f"champion {evidence.champion_right}."
+        f"Of the {known.n} bugs on which people spoke or which they left alone: candidate {known.candidate} right, "
+        f"champion {known.champion}; only the candidate {evidence.only_candidate}, only the champion "
+        f"{evidence.only_champion}."
     )
     return Rule("not worse than the champion", not lost, text)
 
 
 def _accepted(evidence: Evidence) -> Rule:
     known = evidence.accepted
-    lost = is_loss(evidence.only_champion_accepted, evidence.only_candidate_accepted)
+    lost = known.n - known.candidate
     text = (
-        f"Of {known.n} bugs whose prediction people confirmed or left alone: candidate {known.candidate} right, "
-        f"champion {known.champion}."
+        f"Of {known.n} bugs whose prediction people confirmed or left alone, the candidate says something else of "
+        f"{lost}; at most {MOST_LOST:.0%} may be."
     )
-    return Rule("keeps what people accepted", not lost, text)
+    return Rule("keeps what people accepted", lost <= MOST_LOST * known.n, text)
 
 
 def _promise(evidence: Evidence, promise: float) -> Rule:

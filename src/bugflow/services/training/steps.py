@@ -91,8 +91,8 @@ def decide(
     """Let the gate judge, and register the candidate with its verdict. Whether it passed."""
     facts = dict(found)
     promise, champion = float(facts.pop("promise")), str(facts.pop("champion"))
-    recalls = {label: Recall(**one) for label, one in facts.pop("recalls").items()}
-    evidence = Evidence(**{**facts, "accepted": Recall(**facts["accepted"]), "recalls": recalls})
+    facts["recalls"] = {label: Recall(**one) for label, one in facts["recalls"].items()}
+    evidence = Evidence(**{**facts, "accepted": Recall(**facts["accepted"]), "known": Recall(**facts["known"])})
     rules = judge(evidence, promise=promise)
     passed = all(rule.passed for rule in rules)
     with database.write() as session:
@@ -189,6 +189,10 @@ def _compare(
     spoken = np.asarray([lesson.spoken for lesson in lessons], bool)
     accepted = np.asarray([lesson.accepted for lesson in lessons], bool)
     right, was_right = adapted.answers == adapted.truth, before == adapted.truth
+
+    def count(rows: np.ndarray[Any, Any]) -> Recall:
+        return Recall(int(rows.sum()), int(was_right[rows].sum()), int(right[rows].sum()))
+
     n = int(spoken.sum())
     said = np.bincount(adapted.truth[spoken], minlength=len(labels)) / max(n, 1)
     answered = np.bincount(adapted.answers[spoken], minlength=len(labels)) / max(n, 1)
@@ -204,19 +208,19 @@ def _compare(
     counted = spoken | accepted
     return Evidence(
         n=n,
-        n_doubtful=int((adapted.doubtful & spoken).sum()),
         champion_right=int(was_right[spoken].sum()),
         candidate_right=int(right[spoken].sum()),
-        only_champion=int((was_right & ~right)[spoken].sum()),
-        only_candidate=int((right & ~was_right)[spoken].sum()),
+        n_disputed=int((spoken & ~was_right).sum()),
+        n_doubtful=int((adapted.doubtful & spoken & ~was_right).sum()),
         by_chance=float(said @ answered),
         n_acted=int(acted.sum()),
         acted_right=int(right[acted].sum()),
-        accepted=Recall(int(accepted.sum()), int(was_right[accepted].sum()), int(right[accepted].sum())),
-        only_champion_accepted=int((was_right & ~right)[accepted].sum()),
-        only_candidate_accepted=int((right & ~was_right)[accepted].sum()),
+        accepted=count(accepted),
+        known=count(counted),
+        only_champion=int((was_right & ~right)[counted].sum()),
+        only_candidate=int((right & ~was_right)[counted].sum()),
         recalls={
-            label: Recall(int(rows.sum()), int(was_right[rows].sum()), int(right[rows].sum()))
+            label: count(rows)
             for place, label in enumerate(labels)
             if (rows := counted & (adapted.truth == place)).any()
         },

@@ -128,16 +128,12 @@ def training() -> None:
 
 
 def show_verdict(verdict: VerdictRead) -> None:
+    """Rule by rule, what failed first."""
     rows = "".join(
-        f"<tr><td>{'Passed' if rule.passed else 'Failed'}</td><td>{escape(rule.name)}</td>"
-        f'<td style="white-space:normal">{escape(rule.text)}</td></tr>'
-        for rule in verdict.rules
+        f"<li><b>{'Passed' if rule.passed else 'Failed'}</b> {escape(rule.text)}</li>"
+        for rule in sorted(verdict.rules, key=lambda rule: rule.passed)
     )
-    look.show(
-        f'<div class="bf-scroll" tabindex="0" role="region" aria-label="Verdict on {escape(verdict.candidate)}">'
-        f'<table class="bf-table"><thead><tr><th>Rule</th><th>About</th><th>Found</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
-    )
+    look.show(f'<h3 class="bf-sub">The gate</h3><ul class="bf-history">{rows}</ul><h3 class="bf-sub">History</h3>')
 
 
 def show_model(session: Session, model: ModelRead) -> None:
@@ -169,15 +165,12 @@ def page() -> None:
     for column, one in zip(st.columns(len(promises)), promises, strict=True):
         with column, st.container(border=True):
             show_champion(session, one, models)
-    left, right = st.columns(2, gap="large")
-    with left:
-        training()
-    with right:
-        look.show('<h2 class="bf-sub">Models so far</h2>')
-        if not models:
-            look.empty("Only the models that BugFlow began with", "Those that training makes show here.")
-        for model in models:
-            show_model(session, model)
+    training()
+    look.show('<h2 class="bf-sub">Models so far</h2>')
+    if not models:
+        look.empty("Only the models that BugFlow began with", "Those that training makes show here.")
+    for model in models:
+        show_model(session, model)
 
 
 page()

@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     machine_sets_critical: bool = Field(
         False, description="Whether the machine may set `critical` on its own; else it sets `high` and asks a person."
     )
-    retrain_after_corrections: int = Field(50, ge=1, description="New corrections after which a retraining is due.")
+    retrain_after_corrections: int = Field(50, ge=1, description="New corrections that begin a retraining.")
     promote_automatically: bool = Field(
         True, description="Whether a retrained model that passed the gate answers at once; else a PM promotes it."
     )

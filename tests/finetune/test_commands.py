@@ -55,7 +55,7 @@ def corrected(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         reported = house.report(pm, description=f"the {words} shows wrong data again {'ab' * number}")
         with house.runtime.database.write() as session:
             body = FeedbackCreate(bug_id=reported.id, task=Task.SEVERITY, label=label)
-            feedback.give_feedback(session, actor=pm, body=body, now=house.now)
+            feedback.give_feedback(session, actor=pm, body=body, retrain_after=50, now=house.now)
     return house
 
 

@@ -20,6 +20,10 @@ def probabilities_of(answer: dict[str, Any]) -> dict[str, float]:
     return dict(answer["predictions"]["team"]["probabilities"])
 
 
+def version_of(answer: dict[str, Any]) -> str:
+    return str(answer["predictions"]["team"]["model_version"])
+
+
 def test_fifty_corrections_train_a_model_that_answers_without_a_failed_request_and_one_can_go_back(loop: Loop) -> None:
     for kind in KINDS:
         loop.report(kind, N_CORRECTED + N_OPEN if kind == "invoices" else 55)
@@ -49,7 +53,8 @@ def test_fifty_corrections_train_a_model_that_answers_without_a_failed_request_a
         assert [answer["retraining"] for answer in answers[:-1]] == [None] * (N_CORRECTED - 1)
         run = loop.wait_for_run(answers[-1]["retraining"]["run_id"])
         assert (run["trigger"], run["state"]) == ("corrections", "promoted"), run
-        loop.wait(lambda: loop.ask("invoices")["team"] == right, what="the new model answers", seconds=10)
+        candidate = run["verdicts"][0]["candidate"]
+        loop.wait(lambda: version_of(loop.ask("invoices")) == candidate, what="the new model answers", seconds=10)
     finally:
         stop.set()
         thread.join(timeout=10)
@@ -61,16 +66,31 @@ def test_fifty_corrections_train_a_model_that_answers_without_a_failed_request_a
     assert all(rule["passed"] for rule in verdict["rules"])
     assert {kind: loop.ask(kind)["team"] for kind in others} == others, "what nobody corrected stays"
     after = loop.ask("invoices")
-    assert after["predictions"]["team"]["model_version"] == verdict["candidate"]
+    assert (after["team"], after["source"]) == (right, "model")
 
     back = loop.pm.post("/api/v1/models/rollback", json={"task": "team", "reason": "To see that it works"})
     assert (back.status_code, back.json()["name"]) == (200, verdict["champion"]), back.text
-    loop.wait(lambda: loop.ask("invoices")["team"] == before["team"], what="the old model answers", seconds=10)
+    loop.wait(lambda: version_of(loop.ask("invoices")) == verdict["champion"], what="the old one answers", seconds=10)
     assert (
         loop.ask("invoices")["predictions"]["team"]["probabilities"] == before["predictions"]["team"]["probabilities"]
     )
     history = loop.pm.get(f"/api/v1/models/{verdict['candidate']}").json()["history"]
     assert [row["stage"] for row in history] == ["candidate", "champion", "retired"]
+
+
+def test_a_correction_answers_for_near_twins_before_any_model_has_learned_it(loop: Loop) -> None:
+    loop.report("queries", 3)
+    before = loop.ask("queries")
+    assert before["source"] == "model"
+    right = next(team for team in TEAMS if team != before["team"])
+    loop.correct(loop.bugs["queries"][0], right)
+    loop.wait(lambda: loop.ask("queries")["source"] == "memory", what="the correction is remembered", seconds=20)
+    twin = loop.ask("queries")["predictions"]["team"]
+    assert (twin["label"], twin["decision"], twin["source"]) == (right, "suggest", "memory")
+    assert sum(twin["probabilities"].values()) == pytest.approx(1)
+    assert loop.ask("phones")["source"] == "model", "what is about something else is not a twin"
+    reported = loop.tester.report(f"{KINDS['queries']}, last night", project="Ledger")
+    assert (reported["team"], reported["needs_review"]) == (right, True)
 
 
 def test_a_poisoned_batch_is_refused_in_words_and_the_champion_goes_on(loop: Loop) -> None:
@@ -86,7 +106,9 @@ def test_a_poisoned_batch_is_refused_in_words_and_the_champion_goes_on(loop: Loo
     run = loop.wait_for_run(last["retraining"]["run_id"])
     assert run["state"] == "refused", run
     assert "was refused" in run["outcome"]
-    assert {kind: probabilities_of(loop.ask(kind)) for kind in KINDS} == before
+    assert {kind: probabilities_of(loop.ask(kind)) for kind in KINDS} == before, (
+        "contradicting words are not remembered"
+    )
     candidate = run["verdicts"][0]["candidate"]
     refused = loop.pm.post(f"/api/v1/models/{candidate}/promote", json={"reason": "I like it"})
     assert (refused.status_code, refused.json()["code"]) == (409, "NotPassed")

@@ -204,7 +204,7 @@ def test_a_pm_corrects_with_a_reason(api: FakeApi, page_of: Open) -> None:
 def test_a_reviewer_sees_when_a_training_is_due(api: FakeApi, page_of: Open, n: int, percent: int) -> None:
     api.n_corrections, api.retrain_after = n, 4
     [bar] = page_of("pm", "review").get("progress")
-    assert bar.proto.text == f"Corrections given: {n}. A training is due after every 4."
+    assert bar.proto.text == f"Corrections given: {n}. Every 4 new ones begin a training."
     assert bar.proto.value == percent
 
 

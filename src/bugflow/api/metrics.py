@@ -34,8 +34,8 @@ class Metrics:
             registry=self.registry,
         )
         self.corrections = Counter("bugflow_feedback", "Words of PMs on predictions.", registry=self.registry)
-        models = Info("bugflow_models", "What answers for each task.", registry=self.registry)
-        models.info({task.value: version for task, version in predictor.versions.items()})
+        self.models = Info("bugflow_models", "What answers for each task.", registry=self.registry)
+        self.predictor = predictor
 
     def count_report(self, predictions: Predictions) -> None:
         self.reported.inc()
@@ -46,4 +46,5 @@ class Metrics:
         self.corrections.inc(sum(label is not None for label in labels))
 
     def text(self) -> bytes:
+        self.models.info({task.value: version for task, version in self.predictor.versions.items()})
         return generate_latest(self.registry)

@@ -18,7 +18,7 @@ from bugflow.schemas.registry import (
     RunPage,
     StepBack,
 )
-from bugflow.services import registry, retraining
+from bugflow.services import promises, registry, retraining
 
 v1 = APIRouter(tags=["models"])
 
@@ -96,7 +96,7 @@ def cancel_run(run_id: RowId, actor: ModelManager, session: WriteSession, now: N
 @v1.get("/promise")
 def list_promises(_actor: ModelReader, session: ReadSession, runtime: RuntimeDep) -> list[PromiseRead]:
     """What is promised for each field, and on which share of reports each promise would let the machine act."""
-    return registry.list_promises(session, runtime.predictor)
+    return promises.list_promises(session, runtime.predictor)
 
 
 @v1.put("/promise")
@@ -104,4 +104,4 @@ def change_promise(
     body: PromiseChange, actor: ModelManager, session: WriteSession, runtime: RuntimeDep, now: Now
 ) -> list[PromiseRead]:
     """Ask for another precision; every process takes it up within seconds."""
-    return registry.change_promise(session, runtime.predictor, body, actor=actor, now=now)
+    return promises.change_promise(session, runtime.predictor, body, actor=actor, now=now)

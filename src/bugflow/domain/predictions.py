@@ -44,6 +44,7 @@ class Source(StrEnum):
     """Who answered."""
 
     MODEL = "model"
+    MEMORY = "memory"  # a person's correction of a bug that says nearly the same
     RULES = "rules"
 
 
@@ -100,9 +101,9 @@ class Assessment:
 
     @property
     def source(self) -> Source:
-        """`model` only if every field was answered by a model."""
-        by_model = all(prediction.source is Source.MODEL for prediction in self.predictions)
-        return Source.MODEL if by_model else Source.RULES
+        """`rules` if a field was answered by rules, else `memory` if one was by memory, else `model`."""
+        sources = {prediction.source for prediction in self.predictions}
+        return next((source for source in (Source.RULES, Source.MEMORY) if source in sources), Source.MODEL)
 
 
 @dataclass(frozen=True, slots=True)

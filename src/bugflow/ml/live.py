@@ -1,12 +1,12 @@
 """Serving while models change: whoever asks gets one model or the next, never half of each."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 
 from bugflow.domain.duplicates import Reading
-from bugflow.domain.predictions import Assessment, BugText, Explanation, Task
+from bugflow.domain.predictions import Assessment, BugText, Decision, Explanation, Prediction, Source, Task
 from bugflow.errors import ArtifactCorrupt, BugFlowError
 from bugflow.ml.artifact import Artifact
 from bugflow.ml.duplicates.search import DuplicateSearch, NoSearch
@@ -28,10 +28,32 @@ class Champion:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What an installation wants of its models at a moment."""
+    """What an installation wants of its models at a moment.
+
+    Attributes:
+        unlearned: For tasks on which people spoke since the champion learned: up to which of their words it did.
+    """
 
     champions: Mapping[Task, Champion] = field(default_factory=dict)
     promises: Mapping[Task, float] = field(default_factory=dict)
+    unlearned: Mapping[Task, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What a person said of a bug that says nearly the same.
+
+    Attributes:
+        right: How often such a memory is right, in [0, 1].
+    """
+
+    label: str
+    bug_id: int
+    right: float
+
+
+Recall = Callable[[BugText, Mapping[Task, int]], Mapping[Task, Remembered]]
+"""What is remembered for a text, of words of people after these ids."""
 
 
 class LivePredictor:
@@ -41,13 +63,20 @@ class LivePredictor:
     that going back takes no time. A model that cannot be used changes nothing but `problems`.
     """
 
-    def __init__(self, find: Callable[[], Standing], *, duplicates: DuplicateSearch | None = None) -> None:
+    def __init__(
+        self,
+        find: Callable[[], Standing],
+        *,
+        duplicates: DuplicateSearch | None = None,
+        recall: Recall = lambda _text, _since: {},
+    ) -> None:
         self._find = find
+        self._recall = recall
         self._duplicates = duplicates or NoSearch()
         self._loaded: dict[Champion, Artifact] = {}
         self._refreshing = Lock()
         self._standing: Standing | None = None
-        self._now: tuple[Predictor, Mapping[Task, float]] = (Predictor({}, {}, self._duplicates), {})
+        self._now = (Predictor({}, {}, self._duplicates), Standing())
         self.refresh()
 
     def refresh(self) -> None:
@@ -70,7 +99,7 @@ class LivePredictor:
                     if former := self._now[0].artifacts.get(task):
                         artifacts[task] = former
             former_ones = self._now[0].artifacts.values()
-            self._now = (Predictor(artifacts, problems, self._duplicates), dict(standing.promises))
+            self._now = (Predictor(artifacts, problems, self._duplicates), standing)
             self._standing = standing
             kept = {id(artifact) for artifact in (*artifacts.values(), *former_ones)}
             self._loaded = {one: artifact for one, artifact in self._loaded.items() if id(artifact) in kept}
@@ -105,13 +134,43 @@ class LivePredictor:
         reading: Reading = Reading.WORDS,
         n_duplicates: int = 0,
     ) -> list[Assessment]:
-        """One assessment a text, in order, under the installation's promises; see `Assessor.assess`."""
-        predictor, promised = self._now
-        promised = {**promised, **(promises or {})}
-        return predictor.assess(texts, teams=teams, promises=promised, reading=reading, n_duplicates=n_duplicates)
+        """One assessment a text, in order, under the installation's promises; see `Assessor.assess`.
+
+        A single text is also held against what people said since the champion learned: of a near twin their word
+        counts, so that nobody corrects the same mistake twice.
+        """
+        predictor, standing = self._now
+        promised = {**standing.promises, **(promises or {})}
+        found = predictor.assess(texts, teams=teams, promises=promised, reading=reading, n_duplicates=n_duplicates)
+        if len(texts) != 1 or not standing.unlearned:
+            return found
+        remembered = self._recall(texts[0], standing.unlearned)
+        fields = {
+            prediction.task.value: _remember(prediction, remembered[prediction.task])
+            for prediction in found[0].predictions
+            if prediction.task in remembered
+        }
+        return [replace(found[0], **fields)]  # type: ignore[arg-type]  # tasks are named like the fields
 
     def explain(
         self, text: BugText, task: Task, *, label: str | None = None, teams: Sequence[str] | None = None
     ) -> Explanation:
         """Why this label (by default the one predicted); see `Assessor.explain`."""
         return self._now[0].explain(text, task, label=label, teams=teams)
+
+
+def _remember(prediction: Prediction, known: Remembered) -> Prediction:
+    """A prediction with a person's word in place of the model's, unless that label is not in use."""
+    if known.label not in prediction.probabilities:
+        return prediction
+    rest = 1 - prediction.probabilities[known.label]
+    share = (1 - known.right) / rest if rest > 0 else 0.0
+    others = {label: p * share for label, p in prediction.probabilities.items()}
+    return replace(
+        prediction,
+        label=known.label,
+        confidence=known.right,
+        probabilities={**others, known.label: known.right},
+        decision=Decision.SUGGEST,
+        source=Source.MEMORY,
+    )

@@ -1,6 +1,7 @@
 """Where models lie: those that an installation made, those it was given, those that ship with BugFlow."""
 
 import hashlib
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,8 @@ class Shelf:
         """Save a model, in full or not at all; one of that name that is there already stays."""
         self.own.mkdir(parents=True, exist_ok=True)
         path = self.own / artifact.name
+        for left in self.own.glob(f".{artifact.name}-*"):  # by a process that was killed while it saved
+            shutil.rmtree(left, ignore_errors=True)
         if not path.exists():
             save_artifact(artifact, path)
         return path

@@ -9,16 +9,14 @@ from sqlalchemy.orm import Session, joinedload
 
 from bugflow.db.engine import Database
 from bugflow.db.queries import insert_new
-from bugflow.db.tables import GateVerdict, ModelRow, ModelStage, PromiseRow
+from bugflow.db.tables import Feedback, GateVerdict, ModelRow, ModelStage
 from bugflow.domain.accounts import Actor
 from bugflow.domain.audit import AuditAction
 from bugflow.domain.predictions import Task
 from bugflow.domain.registry import Stage
 from bugflow.errors import AlreadyChampion, NotFound, NothingToGoBackTo, NotPassed
 from bugflow.ml.artifact import load_artifact
-from bugflow.ml.calibration import DEFAULT_PROMISE, PROMISES
 from bugflow.ml.live import Champion, Standing
-from bugflow.ml.predictor import Assessor
 from bugflow.ml.shelf import Shelf, hash_manifest
 from bugflow.schemas.base import Named
 from bugflow.schemas.registry import (
@@ -26,12 +24,19 @@ from bugflow.schemas.registry import (
     GateRule,
     ModelDetail,
     ModelRead,
-    PromiseChange,
-    PromiseRead,
     StageRead,
     VerdictRead,
 )
 from bugflow.services import audit
+from bugflow.services.promises import find_promises
+
+_LEARNED_WORDS = (  # also by a model that was gone back from: then the old answers are wanted, not these words
+    select(ModelRow.task, func.max(ModelRow.up_to_feedback_id))
+    .join(ModelStage, ModelStage.model == ModelRow.name)
+    .where(ModelStage.stage == Stage.CHAMPION)
+    .group_by(ModelRow.task)
+)
+_NEWEST_WORDS = select(Feedback.task, func.max(Feedback.id)).group_by(Feedback.task)
 
 
 def follow(database: Database, shelf: Shelf) -> Callable[[], Standing]:
@@ -41,13 +46,16 @@ def follow(database: Database, shelf: Shelf) -> Callable[[], Standing]:
         with database.read() as session:
             promoted = _champion_rows(session)
             promises = find_promises(session)
+            learned = {task: word for task, word in session.execute(_LEARNED_WORDS).all()}  # noqa: C416 - rows, not pairs
+            newest = {task: word for task, word in session.execute(_NEWEST_WORDS).all()}  # noqa: C416 - rows, not pairs
         champions = {task: Champion(path) for task in Task if (path := shelf.find_first(task)) is not None}
         for task, row in promoted.items():
             try:
                 champions[task] = Champion(shelf.get(row.name), row.manifest_hash)
             except NotFound:
                 champions[task] = Champion(shelf.own / row.name, row.manifest_hash)  # is refused, and says so
-        return Standing(champions, promises)
+        unlearned = {task: learned.get(task, 0) for task, word in newest.items() if word > learned.get(task, 0)}
+        return Standing(champions, promises, unlearned)
 
     return find
 
@@ -231,39 +239,6 @@ def read_verdict(row: GateVerdict) -> VerdictRead:
         rules=[GateRule(**rule) for rule in row.rules],
         created_at=row.created_at,
     )
-
-
-def find_promises(session: Session) -> dict[Task, float]:
-    """The precision that was asked for, by task; tasks of which nobody asked anything are left out."""
-    newest = select(func.max(PromiseRow.id)).group_by(PromiseRow.task)
-    rows = session.scalars(select(PromiseRow).where(PromiseRow.id.in_(newest)))
-    return {row.task: row.promise for row in rows}
-
-
-def list_promises(session: Session, predictor: Assessor) -> list[PromiseRead]:
-    """What is promised, and on which share of reports each promise would let the machine act."""
-    asked = find_promises(session)
-    return [
-        PromiseRead(
-            task=task,
-            model=predictor.versions[task],
-            promise=asked.get(task, DEFAULT_PROMISE),
-            coverage=predictor.coverage(task, promise=asked.get(task, DEFAULT_PROMISE)),
-            curve={f"{promise:.2f}": predictor.coverage(task, promise=promise) for promise in PROMISES},
-        )
-        for task in Task
-    ]
-
-
-def change_promise(
-    session: Session, predictor: Assessor, body: PromiseChange, *, actor: Actor, now: datetime
-) -> list[PromiseRead]:
-    """Ask for another precision; every process takes it up within seconds."""
-    session.add(PromiseRow(task=body.task, promise=body.promise, actor_id=actor.id, created_at=now))
-    session.flush()
-    action, subject = AuditAction.PROMISE_CHANGED, f"task:{body.task.value}"
-    audit.record(session, action, actor_id=actor.id, subject=subject, now=now, promise=body.promise)
-    return list_promises(session, predictor)
 
 
 def read_card(shelf: Shelf, name: str) -> CardRead:

@@ -6,7 +6,7 @@ from bugflow.domain.accounts import Role
 from bugflow.domain.bugs import EventKind, Status
 from bugflow.domain.feedback import FeedbackKind
 from bugflow.domain.notifications import NotificationKind
-from bugflow.domain.predictions import Decision, Severity, Task
+from bugflow.domain.predictions import Decision, Severity, Source, Task
 from bugflow.domain.registry import RunState, Stage, Trigger
 
 STATUS_NAMES = {Status.OPEN: "Open", Status.IN_PROGRESS: "In progress", Status.RESOLVED: "Resolved"}
@@ -36,6 +36,7 @@ EVENT_NAMES = {
     EventKind.LINKED: "Marked as a duplicate",
     EventKind.SPLIT: "No longer a duplicate",
 }
+SOURCE_NAMES = {Source.RULES: "keyword rules", Source.MEMORY: "a correction of a bug like this"}
 STAGE_NAMES = {Stage.CANDIDATE: "Candidate", Stage.CHAMPION: "Answers", Stage.RETIRED: "Retired"}
 TRIGGER_NAMES = {
     Trigger.CORRECTIONS: "Enough was corrected",

@@ -7,7 +7,7 @@ from html import escape
 import streamlit as st
 
 from bugflow.domain.bugs import SetBy, Status
-from bugflow.domain.predictions import Decision, Severity, Source, Task
+from bugflow.domain.predictions import Decision, Severity, Task
 from bugflow.errors import BugFlowError
 from bugflow.schemas.bugs import BugDetail, BugPatch, BugRead, BugUpdate
 from bugflow.schemas.feedback import FeedbackCreate
@@ -22,6 +22,7 @@ from bugflow.ui.format import (
     DECISION_NAMES,
     MOVE_ICONS,
     MOVE_NAMES,
+    SOURCE_NAMES,
     STATUS_NAMES,
     TASK_NAMES,
     label_name,
@@ -55,7 +56,7 @@ def _is_outweighed(prediction: PredictionRead | StoredPrediction) -> bool:
 
 def show_prediction(task: Task, prediction: PredictionRead | StoredPrediction) -> None:
     badge = look.severity_badge(prediction.label) if task is Task.SEVERITY else look.team_chip(prediction.label)
-    source = "keyword rules" if prediction.source is Source.RULES else prediction.model_version
+    source = SOURCE_NAMES.get(prediction.source, prediction.model_version)
     look.show(
         f'<div class="bf-line"><span class="bf-soft">{TASK_NAMES[task]}</span>{badge}'
         f'<span class="bf-soft">{escape(source)}</span></div>',

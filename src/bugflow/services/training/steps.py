@@ -22,6 +22,7 @@ from bugflow.ml.features import extract
 from bugflow.ml.shelf import Shelf
 from bugflow.ml.text import clean
 from bugflow.services import feedback, registry
+from bugflow.services.promises import find_promises
 from bugflow.services.retraining import end, get_locked
 from bugflow.services.training.lessons import Lesson, find_lessons
 
@@ -80,7 +81,7 @@ def fit(database: Database, shelf: Shelf, run_id: int, task: Task, *, now: datet
     labels = adapted.artifact.model.labels
     before = _ask(load_artifact(shelf.get(champion_name)), known, labels=labels)
     with database.read() as session:
-        promise = registry.find_promises(session).get(task, DEFAULT_PROMISE)
+        promise = find_promises(session).get(task, DEFAULT_PROMISE)
     evidence = _compare(lessons, adapted, before, labels=labels, promise=promise)
     return asdict(evidence) | {"promise": promise, "champion": champion_name}
 

@@ -20,7 +20,7 @@ def show_progress(overview: Overview) -> None:
     every = overview.retrain_after_corrections
     given = overview.n_corrections
     share = (given % every or every) / every if given else 0.0  # full, not empty, where a training is due
-    st.progress(share, text=f"Corrections given: {given}. A training is due after every {every}.")
+    st.progress(share, text=f"Corrections given: {given}. Every {every} new ones begin a training.")
 
 
 def confirm(session: Session, item: ReviewItem) -> None:

@@ -24,7 +24,7 @@ ENV BUGFLOW_DATA_DIR=/data \
     BUGFLOW_LOG_FORMAT=json \
     HOME=/tmp
 RUN useradd --system --uid 10001 --home-dir /tmp --shell /usr/sbin/nologin bugflow \
-    && install -d -o bugflow -g bugflow -m 0700 /data
+    && install -d -o bugflow -g bugflow -m 0700 /data /data/models
 USER 10001
 WORKDIR /data
 VOLUME /data

@@ -51,6 +51,9 @@ class Settings(BaseSettings):
         False, description="Whether the machine may set `critical` on its own; else it sets `high` and asks a person."
     )
     retrain_after_corrections: int = Field(50, ge=1, description="New corrections that begin a retraining.")
+    retrain_cron: str = Field(
+        "", description="When to retrain besides, as a cron line in UTC (`0 4 * * 1`: Mondays at four); empty: never."
+    )
     promote_automatically: bool = Field(
         True, description="Whether a retrained model that passed the gate answers at once; else a PM promotes it."
     )

@@ -73,10 +73,22 @@ def test_with_too_little_said_a_run_ends_refused_with_the_reason(house: House, p
 
 def test_a_run_that_cannot_go_on_says_why_and_corrections_begin_another(house: House, pm: Person) -> None:
     run_id = correct(house, pm, 50)["retraining"]["run_id"]  # type: ignore[index]
-    steps.fail(house.runtime.database, run_id, "The disk is full.", now=house.now)
+    steps.fail(house.runtime.database, run_id, "The disk is full.", refused=False, now=house.now)
     run = pm.get(f"{V1}/retraining/{run_id}").json()
     assert (run["state"], run["outcome"]) == (RunState.FAILED, "The disk is full.")
     assert correct(house, pm, 1)["retraining"]["run_id"] == run_id + 1  # type: ignore[index]
+
+
+def test_of_one_label_alone_nothing_is_learned(house: House, pm: Person) -> None:
+    house.assessor.team = "Mobile"
+    for number in range(25):
+        bug_id = pm.report(f"The export {number} fails")["id"]
+        pm.post(f"{V1}/feedback", json={"bug_id": bug_id, "task": "team", "label": "Mobile"})
+    run_id = pm.post(f"{V1}/retraining").json()["id"]
+    runtime = house.runtime
+    assert steps.plan(runtime.database, runtime.shelf, run_id) == []
+    steps.conclude(runtime.database, runtime.shelf, run_id, promote=True, now=house.now)
+    assert "Every bug is Mobile" in pm.get(f"{V1}/retraining/{run_id}").json()["outcome"]
 
 
 def _registered(house: House, name: str) -> None:

@@ -102,6 +102,7 @@ def test_the_overview_counts_what_happened(story: House, pia: Person, dev: Perso
         "n_reported_last_7_days": 3,
         "n_resolved_last_7_days": 0,
         "n_corrections": 1,
+        "n_new_corrections": 1,
         "retrain_after_corrections": 50,
         "median_hours_to_triage": 3.0,  # 2, 4, 6 and 0 h
         "median_hours_to_resolve": 10.0,

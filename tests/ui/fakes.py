@@ -404,6 +404,7 @@ class FakeApi:
         zeros = dict.fromkeys(names, 0)
         hours = {"median_hours_to_triage": 3.5, "median_hours_to_resolve": None, "acceptance": 0.9}
         numbers = {"n_bugs": len(self.bugs), "n_open": len(self.bugs), "n_corrections": self.n_corrections}
+        numbers["n_new_corrections"] = self.n_corrections
         return {**zeros, **numbers, "retrain_after_corrections": self.retrain_after, **hours}
 
     def _severities(self) -> list[dict[str, Any]]:

@@ -244,7 +244,7 @@ def test_a_pm_corrects_with_a_reason_and_sees_the_count_rise(open_as: OpenAs, in
     page.get_by_role("button", name="Correct to").click()
     expect(page.get_by_text("Corrections so far: 1")).to_be_visible()
     go(page, installation, "/review")
-    expect(page.get_by_text("Corrections given: 1. Every 50 new ones begin a training.")).to_be_visible()
+    expect(page.get_by_text("New corrections: 1 of 50. Then the next model is trained.")).to_be_visible()
 
 
 PAGES = (

@@ -200,11 +200,11 @@ def test_a_pm_corrects_with_a_reason(api: FakeApi, page_of: Open) -> None:
     assert app.toast[0].value == "Recorded. Corrections so far: 1."
 
 
-@pytest.mark.parametrize(("n", "percent"), [(0, 0), (2, 50), (4, 100), (5, 25)])
+@pytest.mark.parametrize(("n", "percent"), [(0, 0), (2, 50), (4, 100), (5, 100)])
 def test_a_reviewer_sees_when_a_training_is_due(api: FakeApi, page_of: Open, n: int, percent: int) -> None:
     api.n_corrections, api.retrain_after = n, 4
     [bar] = page_of("pm", "review").get("progress")
-    assert bar.proto.text == f"Corrections given: {n}. Every 4 new ones begin a training."
+    assert bar.proto.text == f"New corrections: {n} of 4. Then the next model is trained."
     assert bar.proto.value == percent
 
 

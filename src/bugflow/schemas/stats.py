@@ -12,6 +12,7 @@ class Overview(Read):
     Attributes:
         median_hours_to_triage: From report to the first word, move or assignment by a person, last 90 days.
         median_hours_to_resolve: From report to resolution, bugs resolved in the last 90 days.
+        n_new_corrections: Since the last retraining; at `retrain_after_corrections` the next one begins.
         acceptance: Share of predictions of the last 90 days that nobody corrected.
     """
 
@@ -27,6 +28,7 @@ class Overview(Read):
     n_reported_last_7_days: int
     n_resolved_last_7_days: int
     n_corrections: int
+    n_new_corrections: int
     retrain_after_corrections: int
     median_hours_to_triage: float | None
     median_hours_to_resolve: float | None

@@ -15,6 +15,7 @@ from bugflow.domain.feedback import FeedbackKind
 from bugflow.domain.predictions import Decision, Severity, Task
 from bugflow.schemas.stats import Acceptance, FeedbackWeek, Overview, SeverityCount, TeamLoad, TrendDay
 from bugflow.services.feedback import count_corrections
+from bugflow.services.retraining import count_new
 
 RECENT_DAYS = 90
 
@@ -46,6 +47,7 @@ def overview(session: Session, actor: Actor, *, retrain_after: int, now: datetim
     return Overview(
         **counts._asdict(),
         n_corrections=count_corrections(session),
+        n_new_corrections=count_new(session),
         retrain_after_corrections=retrain_after,
         median_hours_to_triage=_median_hours(_triage_times(session, now)),
         median_hours_to_resolve=_median_hours(_resolution_times(session, now)),

@@ -1,6 +1,6 @@
 """Running jobs: DBOS on the app's own database, so that a killed job goes on where it stopped."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -9,8 +9,11 @@ from typing import Any
 
 import structlog
 from dbos import DBOS, SetWorkflowID
+from dbos import error as dbos_errors
 
 from bugflow.db.engine import make_engine
+from bugflow.domain.registry import Trigger
+from bugflow.errors import InvalidSettings
 from bugflow.ml.duplicates.search import LiveSearch
 from bugflow.runtime import Runtime, watching
 from bugflow.services import housekeeping, retraining
@@ -69,16 +72,43 @@ def running_jobs(runtime: Runtime) -> Iterator[None]:
     def keep_house(_scheduled_at: datetime, _context: object) -> None:
         tidy()
 
+    @DBOS.step(name="ask_for_retraining")
+    def ask_for_retraining() -> None:
+        with runtime.database.write() as session:
+            retraining.request_retraining(session, Trigger.SCHEDULE, actor=None, now=runtime.clock())
+
+    @DBOS.workflow(name="retrain_on_schedule")
+    def ask(_scheduled_at: datetime, _context: object) -> None:
+        ask_for_retraining()
+
     try:
         DBOS.launch()
-        DBOS.apply_schedules(
-            [{"schedule_name": "housekeeping", "workflow_fn": keep_house, "schedule": HOUSEKEEPING_CRON}]
+        _apply_schedules(
+            {"housekeeping": (keep_house, HOUSEKEEPING_CRON), "retraining": (ask, runtime.settings.retrain_cron)}
         )
         with watching(partial(_start_what_waits, runtime, read_bugs, retrain), seconds=WATCH_SECONDS, name="jobs"):
             yield
     finally:
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=5)
         engine.dispose()
+
+
+def _apply_schedules(schedules: Mapping[str, tuple[Callable[[datetime, object], None], str]]) -> None:
+    """Start workflows by cron lines; an empty line ends what an earlier start had set.
+
+    Raises:
+        InvalidSettings: A line is none.
+    """
+    for name, (workflow, cron) in schedules.items():
+        try:
+            if cron:
+                DBOS.apply_schedules([{"schedule_name": name, "workflow_fn": workflow, "schedule": cron}])
+            elif DBOS.get_schedule(name) is not None:
+                DBOS.delete_schedule(name)
+        except dbos_errors.DBOSException as error:
+            raise InvalidSettings(
+                reason=f"'{cron}' is no cron line. Write minute, hour, day, month, weekday."
+            ) from error
 
 
 def _start_what_waits(runtime: Runtime, read_bugs: Callable[[], None], retrain: Callable[[int], None]) -> None:

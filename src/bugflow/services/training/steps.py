@@ -39,7 +39,8 @@ def plan(database: Database, shelf: Shelf, run_id: int) -> list[str]:
         plans, refused = {}, []
         for task in Task:
             rows = feedback.find_training_rows(session, task, up_to=up_to)
-            reason = _too_little(task, rows)
+            lessons = find_lessons(session, task, up_to=up_to, since=0)
+            reason = _too_little(task, [lesson.label for lesson in lessons], n_spoken=len(rows))
             if reason is not None:
                 refused.append(reason)
                 continue
@@ -161,19 +162,21 @@ def conclude(database: Database, shelf: Shelf, run_id: int, *, promote: bool, no
         end(session, run_id, state, " ".join(words), now=now)
 
 
-def fail(database: Database, run_id: int, reason: str, *, now: datetime) -> None:
-    """End a run that cannot go on, with the reason."""
+def fail(database: Database, run_id: int, reason: str, *, refused: bool, now: datetime) -> None:
+    """End a run that cannot go on, with the reason; refused where what it should learn from is at fault."""
     with database.write() as session:
         if not get_locked(session, run_id).state.ended:
-            end(session, run_id, RunState.FAILED, reason, now=now)
+            end(session, run_id, RunState.REFUSED if refused else RunState.FAILED, reason, now=now)
 
 
-def _too_little(task: Task, rows: Sequence[feedback.TrainingRow]) -> str | None:
-    """Why nothing can be learned from these words, if so."""
-    if not rows:
+def _too_little(task: Task, labels: Sequence[str], *, n_spoken: int) -> str | None:
+    """Why nothing can be learned from these labels, on so many of which people spoke, if so."""
+    if not n_spoken:
         return f"Nobody has said anything about a {task.value} yet."
-    if len(rows) < FEWEST:
-        return f"For {task.value} people have spoken on {len(rows)} bugs; it takes {FEWEST}."
+    if n_spoken < FEWEST:
+        return f"For {task.value} people have spoken on {n_spoken} bugs; it takes {FEWEST}."
+    if len(set(labels)) < 2:
+        return f"Every bug is {labels[0]}: of one {task.value} alone nothing can be learned."
     return None
 
 

@@ -92,11 +92,8 @@ def ask_reason(session: Session, label: str, what: str, *, icon: str) -> None:
 def show_runs(session: Session, runs: list[RunRead]) -> None:
     overview = session.keep("overview", session.client.get_overview, seconds=KEEP_SECONDS)
     look.show('<h2 class="bf-sub">Training</h2>')
-    every = overview.retrain_after_corrections
-    look.show(
-        f'<p class="bf-note">{every} new corrections begin a training. Corrections so far: '
-        f"{overview.n_corrections}.</p>"
-    )
+    new, every = overview.n_new_corrections, overview.retrain_after_corrections
+    look.show(f'<p class="bf-note">New corrections: {new} of {every}. Then a training begins on its own.</p>')
     waiting = next((run for run in runs if not run.state.ended), None)
     if waiting:
         look.show(

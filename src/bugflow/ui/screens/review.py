@@ -17,10 +17,9 @@ KEEP_SECONDS = 20.0
 
 
 def show_progress(overview: Overview) -> None:
-    every = overview.retrain_after_corrections
-    given = overview.n_corrections
-    share = (given % every or every) / every if given else 0.0  # full, not empty, where a training is due
-    st.progress(share, text=f"Corrections given: {given}. Every {every} new ones begin a training.")
+    new, every = overview.n_new_corrections, overview.retrain_after_corrections
+    text = f"New corrections: {new} of {every}. Then the next model is trained."
+    st.progress(min(new / every, 1.0), text=text)
 
 
 def confirm(session: Session, item: ReviewItem) -> None:

@@ -1,5 +1,6 @@
 """What a retraining learns: what people said, and bugs on which nobody objected."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from bugflow.services import feedback
 N_UNTOUCHED = 1_000  # newest bugs that nobody corrected; the encoder reads 150 a second
 UNTOUCHED_WEIGHT = 0.2  # of a word of a person: nobody objected, perhaps because nobody looked
 OVERRIDE_WEIGHT = 0.5  # what reporters choose is a weaker word than a PM's
-MOST_OF_ONE = 0.5  # share of the weight that one account can have where several have spoken
+MOST_OF_ONE = 100  # words of one PM; what goes beyond counts only as far as others have said as much
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Lesson:
 def find_lessons(session: Session, task: Task, *, up_to: int, since: int) -> list[Lesson]:
     """What people said, and beside it the newest bugs that nobody corrected, in the order of reporting."""
     rows = feedback.find_training_rows(session, task, up_to=up_to)
-    capped = _cap(rows)
+    capped = cap_weights(rows)
     found = [
         (
             row.created_at,
@@ -62,15 +63,16 @@ def find_lessons(session: Session, task: Task, *, up_to: int, since: int) -> lis
     return [lesson for _, _, lesson in sorted(found, key=lambda entry: entry[:2])]
 
 
-def _cap(rows: Sequence[feedback.TrainingRow]) -> list[float]:
-    """What each word counts, so that no account alone has more than `MOST_OF_ONE` where several have spoken."""
+def cap_weights(rows: Sequence[feedback.TrainingRow]) -> list[float]:
+    """What each word counts: no PM more than `MOST_OF_ONE` words in all, or than all other PMs together.
+
+    Where one PM alone has spoken, nothing is capped: there is nobody else to hold it against.
+    """
     plain = [OVERRIDE_WEIGHT if row.kind is FeedbackKind.OVERRIDE else 1.0 for row in rows]
-    by_account: dict[int, float] = {}
-    for row, weight in zip(rows, plain, strict=True):
-        by_account[row.actor_id] = by_account.get(row.actor_id, 0.0) + weight
-    total = sum(by_account.values())
-    most = {
-        account: min(1.0, MOST_OF_ONE / (1 - MOST_OF_ONE) * (total - weight) / weight) if total > weight else 1.0
-        for account, weight in by_account.items()
-    }
-    return [weight * most[row.actor_id] for row, weight in zip(rows, plain, strict=True)]
+    n_said = Counter(row.actor_id for row in rows if row.kind is not FeedbackKind.OVERRIDE)
+    total = n_said.total()
+    most = {pm: max(MOST_OF_ONE, total - n) / n if n < total else 1.0 for pm, n in n_said.items()}
+    return [
+        weight if row.kind is FeedbackKind.OVERRIDE else weight * min(1.0, most[row.actor_id])
+        for row, weight in zip(rows, plain, strict=True)
+    ]

@@ -1,5 +1,6 @@
 """A retraining on schedule: asked for by a cron line, ended by taking it away, refused if it is none."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -34,7 +35,8 @@ def test_a_run_that_was_asked_for_is_done_by_the_jobs_and_ends_with_a_reason(bui
         DBOS.trigger_schedule("retraining").get_result()
         with scheduled.runtime.database.read() as session:
             (run,) = retraining.list_runs(session, cursor=None, limit=5).items
-        DBOS.retrieve_workflow(f"retrain-{run.id}").get_result() if _started(run.id) else None
+        assert _started(run.id)
+        DBOS.retrieve_workflow(f"retrain-{run.id}").get_result()
         with scheduled.runtime.database.read() as session:
             ended = retraining.get_run(session, run.id)
     assert ended.state is RunState.REFUSED
@@ -43,10 +45,10 @@ def test_a_run_that_was_asked_for_is_done_by_the_jobs_and_ends_with_a_reason(bui
 
 def _started(run_id: int) -> bool:
     """Whether the jobs took it up, within some seconds."""
-    for _ in range(200):
+    for _ in range(600):
         if DBOS.list_workflows(workflow_ids=[f"retrain-{run_id}"]):
             return True
-        DBOS.sleep(0.05)
+        time.sleep(0.05)
     return False
 
 

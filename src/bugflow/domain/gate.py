@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import comb, sqrt
 
-MOST_DOUBTFUL = 1 / 3  # of what the champion gets wrong; honest trackers had 5 to 25 %, with a fifth flipped 40 to 45 %
+MOST_DOUBTFUL = 1 / 3  # of what the champion gets wrong; about 5 to 15 % on three trackers, 40 % with a fifth flipped
 MOST_LOST = 0.10  # of what people accepted; the champion has all of it by definition
 CHANCE = 20  # a loss that chance explains in one of so many cases, or in more, is no loss
 CHANCE_Z = 1.645  # one-sided 95 %: what was learned must agree with people more often than by chance

@@ -54,7 +54,7 @@ def adapt(base: Artifact, corrections: Corrections, *, name: str, encoder: Encod
     base. Reports of projects that the base knows and nobody corrected are answered as before, to the last digit.
 
     Corrections that what the others teach surely contradicts are set aside (confident learning, Northcutt et al. 2021):
-    with a fifth of the labels flipped, 1,000 corrections then cost 1 point of accuracy instead of 7.
+    with a fifth of the labels flipped, 1,000 corrections then cost 1 point of accuracy in xamarin instead of 7.
 
     Args:
         base: Trained or adapted before; stays as it is.

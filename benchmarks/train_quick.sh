@@ -11,6 +11,7 @@ data=${BUGFLOW_BENCH_DATA:-../shared/data}/bugs
 mkdir -p "$out"
 [ -e "$out/texts" ] || bugflow data prepare "$data"/*.parquet "$out/texts" --labels keywords --sample 20000
 for task in severity team; do
+    [ -e "$out/$task-1" ] && continue
     bugflow train --task "$task" --data "$out/texts" --label-column "$task" --recipe distilbert-quick --base "$base" \
         --learning-rate "$rate" --out "$out"
 done

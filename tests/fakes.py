@@ -1,7 +1,7 @@
 """Stand-ins that really run: a clock that is told the time, an assessor that is told the answers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from bugflow.domain.duplicates import DuplicateCandidate, Reading
@@ -45,6 +45,7 @@ class FakeAssessor:
 
     Attributes:
         asked: Every text, with the teams it was to choose from.
+        silent: By experiment what another model says, unseen.
     """
 
     severity: str = "medium"
@@ -55,6 +56,7 @@ class FakeAssessor:
     duplicates: tuple[DuplicateCandidate, ...] = ()
     problems: dict[Task, str] = field(default_factory=dict)
     asked: list[tuple[BugText, tuple[str, ...]]] = field(default_factory=list)
+    silent: dict[int, Prediction] = field(default_factory=dict)
 
     def reset(self) -> None:
         """Forget everything that a test told it."""
@@ -70,6 +72,10 @@ class FakeAssessor:
     def unsure(self, task: Task, decision: Decision = Decision.ASK) -> None:
         self.decisions[task] = decision
 
+    def say_silently(self, experiment_id: int, team: str, *, version: str) -> None:
+        said = self._prediction(Task.TEAM, team, DEFAULT_TEAMS)
+        self.silent[experiment_id] = replace(said, model_version=version)
+
     def assess(
         self,
         texts: Sequence[BugText],
@@ -84,7 +90,7 @@ class FakeAssessor:
         team = self.team if self.team in names else names[0]
         severity = self._prediction(Task.SEVERITY, self.severity, tuple(Severity))
         owner = self._prediction(Task.TEAM, team, names)
-        return [Assessment(severity, owner, self.duplicates) for _ in texts]
+        return [Assessment(severity, owner, self.duplicates, silent=self.silent) for _ in texts]
 
     def explain(
         self, text: BugText, task: Task, *, label: str | None = None, teams: Sequence[str] | None = None

@@ -45,6 +45,7 @@ from bugflow.schemas.duplicates import (
     DuplicatesFound,
     DuplicatesRead,
 )
+from bugflow.schemas.experiments import ExperimentCreate, ExperimentPage, ExperimentRead, ExperimentStop
 from bugflow.schemas.feedback import FeedbackCreate, FeedbackGiven, FeedbackPage, ReviewPage
 from bugflow.schemas.notifications import NotificationCount, NotificationPage, NotificationsSeen
 from bugflow.schemas.predictions import ExplanationRead, PredictRequest, PredictResponse
@@ -350,6 +351,16 @@ class Client:
 
     def cancel_run(self, run_id: int) -> RunDetail:
         return self._ask(RunDetail, "POST", f"{V1}/retraining/{run_id}/cancel")
+
+    def list_experiments(self, *, cursor: str | None = None, limit: int = 25) -> ExperimentPage:
+        return self._ask(ExperimentPage, "GET", f"{V1}/experiments", params=_paging(cursor, limit))
+
+    def start_experiment(self, experiment: ExperimentCreate) -> ExperimentRead:
+        return self._ask(ExperimentRead, "POST", f"{V1}/experiments", experiment)
+
+    def stop_experiment(self, experiment_id: int, *, reason: str) -> ExperimentRead:
+        body = ExperimentStop(reason=reason)
+        return self._ask(ExperimentRead, "POST", f"{V1}/experiments/{experiment_id}/stop", body)
 
     def list_promises(self) -> list[PromiseRead]:
         return self._ask(list[PromiseRead], "GET", f"{V1}/promise")

@@ -172,6 +172,14 @@ class NothingToGoBackTo(Conflict):
     """No other model has answered for {task} before."""
 
 
+class ExperimentRunning(Conflict):
+    """For {task}, {champion} and {challenger} are being compared already. Stop experiment {experiment_id} first."""
+
+
+class ExperimentEnded(Conflict):
+    """Experiment {experiment_id} has ended already: {outcome}"""
+
+
 class RunEnded(Conflict):
     """Run {run_id} has ended already: {state}."""
 

@@ -22,7 +22,7 @@ from bugflow.ml.encoder import load_encoder
 from bugflow.ml.live import LivePredictor
 from bugflow.ml.predictor import Assessor, find_newest
 from bugflow.ml.shelf import Shelf
-from bugflow.services import memory, registry
+from bugflow.services import live, memory
 from bugflow.services.bugs.reporting import TriagePolicy
 from bugflow.services.duplicates import fingerprints
 from bugflow.services.sign_ins import Tokens
@@ -135,7 +135,7 @@ def build_runtime(settings: Settings) -> Runtime:
         settings=settings,
         database=database,
         predictor=LivePredictor(
-            registry.follow(database, shelf), duplicates=duplicates, recall=memory.follow(database, duplicates)
+            live.follow(database, shelf), duplicates=duplicates, recall=memory.follow(database, duplicates)
         ),
         duplicates=duplicates,
         tokens=make_tokens(settings, make_passwords()),

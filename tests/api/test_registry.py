@@ -9,7 +9,7 @@ from bugflow.domain.predictions import Task
 from bugflow.domain.registry import RunState
 from bugflow.ml.live import LivePredictor
 from bugflow.ml.shelf import Shelf
-from bugflow.services import registry, retraining
+from bugflow.services import live, registry, retraining
 from bugflow.services.training import steps
 
 V1 = "/api/v1"
@@ -139,7 +139,7 @@ def test_a_process_takes_up_what_was_promoted_elsewhere_and_keeps_answering_if_i
     house: House, pm: Person, tmp_path: Path
 ) -> None:
     shelf = Shelf(house.runtime.shelf.own, None)
-    predictor = LivePredictor(registry.follow(house.runtime.database, shelf))
+    predictor = LivePredictor(live.follow(house.runtime.database, shelf))
     assert predictor.versions == {Task.SEVERITY: "severity-1", Task.TEAM: "team-1"}
     _registered(house, "team-8")
     pm.post(f"{V1}/models/team-8/promote", json={"reason": "It is better"})

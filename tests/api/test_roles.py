@@ -59,22 +59,18 @@ def set_scene(house: House, who: str, *, own: bool) -> Scene:
 
 
 def set_models(house: House) -> int:
-    """The shipped model of teams answered once, another one does now; a retraining waits, this is its id."""
+    """The shipped model of teams answered once, another one does now, on probation; one of severities was trained.
+
+    A retraining waits, this is its id.
+    """
     runtime, now = house.runtime, house.clock.now
-    (runtime.shelf.own / "team-3").mkdir(parents=True, exist_ok=True)
     with runtime.database.write() as session:
-        registry.adopt_first(session, runtime.shelf, Task.TEAM, now=now)
-        registry.register(
-            session,
-            "team-3",
-            Task.TEAM,
-            base="team-1",
-            run_id=None,
-            shelf=runtime.shelf,
-            up_to=0,
-            figures={},
-            now=now,
-        )
+        for task in Task:
+            name, base = f"{task.value}-3", registry.adopt_first(session, runtime.shelf, task, now=now).name
+            (runtime.shelf.own / name).mkdir(parents=True, exist_ok=True)
+            registry.register(
+                session, name, task, base=base, run_id=None, shelf=runtime.shelf, up_to=0, figures={}, now=now
+            )
         registry.promote(session, runtime.shelf, "team-3", actor=None, reason="A test", now=now)
         return retraining.request_retraining(session, Trigger.MANUAL, actor=None, now=now).id
 
@@ -138,6 +134,10 @@ REQUESTS: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "POST /api/v1/retraining": lambda _: {},
     "GET /api/v1/retraining/{run_id}": lambda _: {},
     "POST /api/v1/retraining/{run_id}/cancel": lambda _: {},
+    "GET /api/v1/experiments": lambda _: {},
+    "POST /api/v1/experiments": lambda _: {"json": {"challenger": "severity-3", "kind": "ab", "reason": "A test"}},
+    "GET /api/v1/experiments/{experiment_id}": lambda _: {},
+    "POST /api/v1/experiments/{experiment_id}/stop": lambda _: {"json": {"reason": "A test"}},
     "GET /api/v1/promise": lambda _: {},
     "PUT /api/v1/promise": lambda _: {"json": {"task": "team", "promise": 0.95}},
     "GET /api/v1/stats/overview": lambda _: {},
@@ -171,6 +171,7 @@ def ask(scene: Scene, route: Declared) -> Response:
         team_id=2,
         project_id=1,
         run_id=scene.run_id,
+        experiment_id=1,
         name="team-1",
     )
     return scene.person.request(route.method, path, **REQUESTS[str(route)](scene))

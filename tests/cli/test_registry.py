@@ -42,3 +42,14 @@ def test_what_is_not_there_is_named(run: Run, migrated: Path) -> None:
 def test_a_retraining_that_was_asked_for_waits_for_a_worker(run: Run, migrated: Path) -> None:
     assert run("retrain").out == "Run 1: queued, waiting for a worker.\n"
     assert run("retrain").out == "Run 1: queued, waiting for a worker.\n"
+
+
+def test_models_are_compared_and_the_comparison_stopped(run: Run, migrated: Path) -> None:
+    assert "No two models were compared yet" in run("models", "comparisons").out
+    register(migrated, "team-2")
+    started = run("models", "compare", "team-2", "--half", "--reason", "To know")
+    assert started.out == "Experiment 1: team-2 answers for half of the bugs, beside team-1.\n"
+    assert "team-2" in run("models", "comparisons").out
+    second = run("models", "compare", "team-2", "--reason", "To know")
+    assert "Stop experiment 1 first" in second.err
+    assert run("models", "stop", "1", "--reason", "Enough").out == "Experiment 1 has ended; team-1 answers on.\n"

@@ -2,14 +2,37 @@
 
 import random
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.loop.conftest import KINDS, TEAMS, Loop
 
+from bugflow.domain.predictions import Task
+from bugflow.ml.artifact import load_artifact
+from bugflow.services import registry
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 N_CORRECTED, N_OPEN = 50, 30
+UNLIKE = (
+    "The login page shows a blank white screen in Firefox",
+    "Uploading a photo from the gallery crashes the app on Android",
+    "Nightly backup to the storage bucket has not run since Friday",
+    "Totals in the yearly tax report are off by one cent",
+    "Dark mode makes the calendar unreadable",
+    "Push messages arrive twice when the phone wakes up",
+    "The certificate of the staging host has expired",
+    "Searching customers by postcode returns nobody",
+    "The date picker jumps to January after choosing a year",
+    "Bluetooth headphones lose the sound during a call",
+    "Memory of the message queue grows until the pod is killed",
+    "Webhooks are signed with the wrong key",
+    "Long product names overflow the shopping cart",
+    "Fingerprint unlock asks for the passcode every time",
+    "The build pipeline ignores the cache of packages",
+    "Deleting an account leaves its sessions signed in",
+)
 
 
 def other_team(team: str, draw: random.Random) -> str:
@@ -112,3 +135,36 @@ def test_a_poisoned_batch_is_refused_in_words_and_the_champion_goes_on(loop: Loo
     candidate = run["verdicts"][0]["candidate"]
     refused = loop.pm.post(f"/api/v1/models/{candidate}/promote", json={"reason": "I like it"})
     assert (refused.status_code, refused.json()["code"]) == (409, "NotPassed")
+
+
+def test_a_worse_model_is_found_out_by_corrections_and_the_former_one_answers_again_on_its_own(loop: Loop) -> None:
+    """It answers every bug as the former one would, but for the next team in the alphabet."""
+    runtime = loop.house.runtime
+    good = load_artifact(runtime.shelf.get("team-1"))
+    labels = good.model.labels
+    wrong = dict(zip(labels, (*labels[1:], labels[0]), strict=True))
+    worse = replace(good, name="team-2", model=replace(good.model, labels=tuple(wrong[label] for label in labels)))
+    runtime.shelf.keep(worse)
+    with runtime.database.write() as session:
+        registry.adopt_first(session, runtime.shelf, Task.TEAM, now=loop.house.now)
+        registry.register(
+            session,
+            "team-2",
+            Task.TEAM,
+            base="team-1",
+            run_id=None,
+            shelf=runtime.shelf,
+            up_to=0,
+            figures={},
+            now=loop.house.now,
+        )
+    before = loop.ask("deploys")
+    loop.pm.post("/api/v1/models/team-2/promote", json={"reason": "It looks good"})
+    loop.wait(lambda: version_of(loop.ask("deploys")) == "team-2", what="the worse model answers", seconds=10)
+    assert loop.ask("deploys")["team"] == wrong[before["team"]]
+    for text in UNLIKE:  # else memory would answer after the first correction, and no model be judged
+        report = loop.tester.report(text, project="Ledger")
+        loop.correct(report["id"], next(label for label, other in wrong.items() if other == report["team"]))
+    loop.wait(lambda: version_of(loop.ask("deploys")) == "team-1", what="the former model answers again", seconds=40)
+    outcome = loop.pm.get("/api/v1/experiments").json()["items"][0]["outcome"]
+    assert outcome.endswith("So team-1 answers again.")

@@ -13,6 +13,7 @@ from bugflow.api import (
     comments,
     duplicates,
     errors,
+    experiments,
     feedback,
     health,
     notifications,
@@ -68,6 +69,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         notifications,
         feedback,
         registry,
+        experiments,
         stats,
         audit,
     ):

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bugflow.cli import registry
+from bugflow.cli import experiments, registry
 from bugflow.cli.errors import needs_extra
 from bugflow.errors import ArtifactCorrupt
 from bugflow.ml.artifact import find_artifact, load_artifact
@@ -19,6 +19,9 @@ app = typer.Typer(help="Look at saved models, and say which of them answer.", no
 app.command("registered")(registry.registered)
 app.command("promote")(registry.promote)
 app.command("roll-back")(registry.roll_back)
+app.command("compare")(experiments.compare)
+app.command("comparisons")(experiments.comparisons)
+app.command("stop")(experiments.stop)
 
 Folder = Annotated[Path | None, typer.Option(help="Folder of models; by default the shipped ones.")]
 

@@ -20,7 +20,7 @@ Reason = Annotated[str, typer.Option(help="Why; it is kept with the model.")]
 
 
 @contextmanager
-def _changing() -> Iterator[tuple[Session, Shelf]]:
+def changing() -> Iterator[tuple[Session, Shelf]]:
     """A transaction on the installation's database, and its models."""
     settings = load_settings()
     database = open_database(settings)
@@ -33,7 +33,7 @@ def registered() -> None:
     """List what this installation trained and which of it answers."""
     table = Table("model", "is", "since", "made from", "gate")
     gate = {True: "passed", False: "refused", None: ""}
-    with _changing() as (session, _):
+    with changing() as (session, _):
         models = registry.list_models(session)
     for model in models:
         table.add_row(model.name, model.stage.value, f"{model.since:%Y-%m-%d %H:%M}", model.base, gate[model.passed])
@@ -44,20 +44,20 @@ def promote(
     name: Annotated[str, typer.Argument(help="Name of a registered model, such as team-2.")], reason: Reason
 ) -> None:
     """Let a registered model answer; every running process takes it up within seconds."""
-    with _changing() as (session, shelf):
+    with changing() as (session, shelf):
         model = registry.promote(session, shelf, name, actor=None, reason=reason, now=utc_now())
     typer.echo(f"{model.name} answers for {model.task.value} now.")
 
 
 def roll_back(task: Annotated[Task, typer.Argument(help="What it predicts.")], reason: Reason) -> None:
     """Let the former model of a task answer again; every running process takes it up within seconds."""
-    with _changing() as (session, shelf):
+    with changing() as (session, shelf):
         model = registry.roll_back(session, shelf, task, actor=None, reason=reason, now=utc_now())
     typer.echo(f"{model.name} answers for {model.task.value} again.")
 
 
 def retrain() -> None:
     """Ask for a retraining from what people said; a running server or worker does it."""
-    with _changing() as (session, _):
+    with changing() as (session, _):
         run = retraining.request_retraining(session, Trigger.MANUAL, actor=None, now=utc_now())
     typer.echo(f"Run {run.id}: {run.state.value}, {run.step}.")

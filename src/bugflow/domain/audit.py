@@ -39,6 +39,8 @@ class AuditAction(StrEnum):
     MODEL_PROMOTED = "model.promoted"
     MODEL_ROLLED_BACK = "model.rolled_back"
     PROMISE_CHANGED = "promise.changed"
+    EXPERIMENT_STARTED = "experiment.started"
+    EXPERIMENT_ENDED = "experiment.ended"
 
 
 def hash_entry(

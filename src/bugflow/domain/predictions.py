@@ -88,12 +88,14 @@ class Assessment:
     Attributes:
         duplicates: Most probable first; empty also where nobody asked for them.
         fingerprint: What is to be kept with the bug; None where the machine reads no words.
+        silent: By experiment, what the model said that is not shown.
     """
 
     severity: Prediction
     team: Prediction
     duplicates: Sequence[DuplicateCandidate] = ()
     fingerprint: Fingerprint | None = None
+    silent: Mapping[int, Prediction] = field(default_factory=dict)
 
     @property
     def predictions(self) -> tuple[Prediction, Prediction]:

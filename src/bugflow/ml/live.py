@@ -5,13 +5,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 
+import structlog
+
 from bugflow.domain.duplicates import Reading
+from bugflow.domain.experiments import gets_challenger
 from bugflow.domain.predictions import Assessment, BugText, Decision, Explanation, Prediction, Source, Task
 from bugflow.errors import ArtifactCorrupt, BugFlowError
 from bugflow.ml.artifact import Artifact
 from bugflow.ml.duplicates.search import DuplicateSearch, NoSearch
 from bugflow.ml.predictor import Predictor, load_task_artifact
 from bugflow.ml.shelf import hash_manifest
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,20 @@ class Champion:
 
 
 @dataclass(frozen=True, slots=True)
+class Challenger:
+    """A model that is held against the champion.
+
+    Attributes:
+        experiment_id: The comparison that this is.
+        share: Of the reports, for which it answers; for the others it does so silently.
+    """
+
+    experiment_id: int
+    model: Champion
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """What an installation wants of its models at a moment.
 
@@ -37,6 +56,7 @@ class Standing:
     champions: Mapping[Task, Champion] = field(default_factory=dict)
     promises: Mapping[Task, float] = field(default_factory=dict)
     unlearned: Mapping[Task, int] = field(default_factory=dict)
+    challengers: Mapping[Task, Challenger] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +96,11 @@ class LivePredictor:
         self._loaded: dict[Champion, Artifact] = {}
         self._refreshing = Lock()
         self._standing: Standing | None = None
-        self._now = (Predictor({}, {}, self._duplicates), Standing())
+        self._now = (Predictor({}, {}, self._duplicates), Predictor({}), Standing())
         self.refresh()
 
     def refresh(self) -> None:
-        """Take up what was promoted, rolled back or promised since, here or in another process."""
+        """Take up what was promoted, rolled back, compared or promised since, here or in another process."""
         with self._refreshing:
             standing = self._find()
             if standing == self._standing:
@@ -98,11 +118,22 @@ class LivePredictor:
                     problems[task] = str(error)
                     if former := self._now[0].artifacts.get(task):
                         artifacts[task] = former
+            others = self._load_challengers(standing.challengers)
             former_ones = self._now[0].artifacts.values()
-            self._now = (Predictor(artifacts, problems, self._duplicates), standing)
+            self._now = (Predictor(artifacts, problems, self._duplicates), Predictor(others), standing)
             self._standing = standing
-            kept = {id(artifact) for artifact in (*artifacts.values(), *former_ones)}
+            kept = {id(artifact) for artifact in (*artifacts.values(), *former_ones, *others.values())}
             self._loaded = {one: artifact for one, artifact in self._loaded.items() if id(artifact) in kept}
+
+    def _load_challengers(self, challengers: Mapping[Task, Challenger]) -> dict[Task, Artifact]:
+        """The other models of comparisons; one that cannot be used says nothing, and nobody has to wait for it."""
+        found = {}
+        for task, challenger in challengers.items():
+            try:
+                found[task] = self._load(challenger.model, task)
+            except BugFlowError as error:
+                log.warning("challenger.refused", task=task.value, reason=str(error))
+        return found
 
     def _load(self, champion: Champion, task: Task) -> Artifact:
         if champion not in self._loaded:
@@ -136,27 +167,60 @@ class LivePredictor:
     ) -> list[Assessment]:
         """One assessment a text, in order, under the installation's promises; see `Assessor.assess`.
 
-        A single text is also held against what people said since the champion learned: of a near twin their word
-        counts, so that nobody corrects the same mistake twice.
+        A single text is also answered by models that are held against the champions, and held against what people said
+        since the champion learned: of a near twin their word counts, so that nobody corrects the same mistake twice.
         """
-        predictor, standing = self._now
+        predictor, others, standing = self._now
         promised = {**standing.promises, **(promises or {})}
         found = predictor.assess(texts, teams=teams, promises=promised, reading=reading, n_duplicates=n_duplicates)
-        if len(texts) != 1 or not standing.unlearned:
+        if len(texts) != 1:
             return found
-        remembered = self._recall(texts[0], standing.unlearned)
-        fields = {
-            prediction.task.value: _remember(prediction, remembered[prediction.task])
-            for prediction in found[0].predictions
-            if prediction.task in remembered
-        }
-        return [replace(found[0], **fields)]  # type: ignore[arg-type]  # tasks are named like the fields
+        assessment = found[0]
+        if others.artifacts:
+            said = others.assess(texts, teams=teams, promises=promised)[0]
+            assessment = _compared(assessment, said, texts[0], standing.challengers)
+        if standing.unlearned:
+            assessment = _recalled(assessment, self._recall(texts[0], standing.unlearned))
+        return [assessment]
 
     def explain(
         self, text: BugText, task: Task, *, label: str | None = None, teams: Sequence[str] | None = None
     ) -> Explanation:
         """Why this label (by default the one predicted); see `Assessor.explain`."""
-        return self._now[0].explain(text, task, label=label, teams=teams)
+        predictor, others, standing = self._now
+        challenger = standing.challengers.get(task)
+        if challenger and task in others.artifacts and _answers(challenger, text):
+            predictor = others
+        return predictor.explain(text, task, label=label, teams=teams)
+
+
+def _answers(challenger: Challenger, text: BugText) -> bool:
+    return gets_challenger(challenger.experiment_id, challenger.share, text)
+
+
+def _compared(
+    assessment: Assessment, other: Assessment, text: BugText, challengers: Mapping[Task, Challenger]
+) -> Assessment:
+    """What is shown, and beside it what is not; only where two models answered."""
+    fields, silent = {}, {}
+    for prediction, said in zip(assessment.predictions, other.predictions, strict=True):
+        challenger = challengers.get(prediction.task)
+        if challenger is None or Source.RULES in {prediction.source, said.source}:
+            continue
+        shown, unseen = (said, prediction) if _answers(challenger, text) else (prediction, said)
+        fields[prediction.task.value], silent[challenger.experiment_id] = shown, unseen
+    return replace(assessment, **fields, silent=silent)  # type: ignore[arg-type]  # tasks are named like the fields
+
+
+def _recalled(assessment: Assessment, remembered: Mapping[Task, Remembered]) -> Assessment:
+    """What people said in place of what models did; of such a bug no model is judged."""
+    fields = {
+        prediction.task.value: _remember(prediction, remembered[prediction.task])
+        for prediction in assessment.predictions
+        if prediction.task in remembered
+    }
+    silent = {number: said for number, said in assessment.silent.items() if said.task not in remembered}
+    return replace(assessment, **fields, silent=silent)  # type: ignore[arg-type]  # tasks are named like the fields
 
 
 def _remember(prediction: Prediction, known: Remembered) -> Prediction:

@@ -1,22 +1,21 @@
 """Which models answer: registering, promoting, going back, and what the PM promises."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from bugflow.db.engine import Database
 from bugflow.db.queries import insert_new
-from bugflow.db.tables import Feedback, GateVerdict, ModelRow, ModelStage
+from bugflow.db.tables import GateVerdict, ModelRow, ModelStage
 from bugflow.domain.accounts import Actor
 from bugflow.domain.audit import AuditAction
+from bugflow.domain.experiments import ExperimentKind
 from bugflow.domain.predictions import Task
 from bugflow.domain.registry import Stage
 from bugflow.errors import AlreadyChampion, NotFound, NothingToGoBackTo, NotPassed
 from bugflow.ml.artifact import load_artifact
-from bugflow.ml.live import Champion, Standing
 from bugflow.ml.shelf import Shelf, hash_manifest
 from bugflow.schemas.base import Named
 from bugflow.schemas.registry import (
@@ -28,36 +27,7 @@ from bugflow.schemas.registry import (
     VerdictRead,
 )
 from bugflow.services import audit
-from bugflow.services.promises import find_promises
-
-_LEARNED_WORDS = (  # also by a model that was gone back from: then the old answers are wanted, not these words
-    select(ModelRow.task, func.max(ModelRow.up_to_feedback_id))
-    .join(ModelStage, ModelStage.model == ModelRow.name)
-    .where(ModelStage.stage == Stage.CHAMPION)
-    .group_by(ModelRow.task)
-)
-_NEWEST_WORDS = select(Feedback.task, func.max(Feedback.id)).group_by(Feedback.task)
-
-
-def follow(database: Database, shelf: Shelf) -> Callable[[], Standing]:
-    """What tells which models are to answer now, in a short transaction of its own."""
-
-    def find() -> Standing:
-        with database.read() as session:
-            promoted = _champion_rows(session)
-            promises = find_promises(session)
-            learned = {task: word for task, word in session.execute(_LEARNED_WORDS).all()}  # noqa: C416 - rows, not pairs
-            newest = {task: word for task, word in session.execute(_NEWEST_WORDS).all()}  # noqa: C416 - rows, not pairs
-        champions = {task: Champion(path) for task in Task if (path := shelf.find_first(task)) is not None}
-        for task, row in promoted.items():
-            try:
-                champions[task] = Champion(shelf.get(row.name), row.manifest_hash)
-            except NotFound:
-                champions[task] = Champion(shelf.own / row.name, row.manifest_hash)  # is refused, and says so
-        unlearned = {task: learned.get(task, 0) for task, word in newest.items() if word > learned.get(task, 0)}
-        return Standing(champions, promises, unlearned)
-
-    return find
+from bugflow.services.experiments import measuring
 
 
 def adopt_first(session: Session, shelf: Shelf, task: Task, *, now: datetime) -> ModelRow:
@@ -66,7 +36,7 @@ def adopt_first(session: Session, shelf: Shelf, task: Task, *, now: datetime) ->
     Raises:
         NotFound: There is no model of the task at all.
     """
-    champion = _champion_rows(session).get(task)
+    champion = find_champions(session).get(task)
     if champion is not None:
         return champion
     path = shelf.find_first(task)
@@ -118,6 +88,8 @@ def promote(
 ) -> ModelDetail:
     """Let a model answer from now on; every process takes it up within seconds.
 
+    The former one goes on answering silently, and comes back if the new one turns out to be worse.
+
     Args:
         actor: None: the machine, because the gate passed.
 
@@ -132,16 +104,34 @@ def promote(
     champion = adopt_first(session, shelf, row.task, now=now)
     if champion.name == name:
         raise AlreadyChampion(name=name)
-    verdict = _verdict_of(session, name)
-    if verdict is not None and not verdict.passed and not _was_champion(session, name):
-        failed = next(str(rule["text"]) for rule in verdict.rules if not rule["passed"])
-        raise NotPassed(name=name, reason=failed)
+    demand_passed(session, name)
     _exchange(session, champion, row, reason=reason, actor=actor, now=now)
+    measuring.begin(
+        session,
+        row.task,
+        ExperimentKind.PROBATION,
+        champion=row.name,
+        challenger=champion.name,
+        reason=f"{row.name} has just been promoted.",
+        now=now,
+    )
     action = AuditAction.MODEL_PROMOTED
     audit.record(
         session, action, actor_id=actor.id if actor else None, subject=f"model:{name}", now=now, former=champion.name
     )
     return get_model(session, name)
+
+
+def demand_passed(session: Session, name: str) -> None:
+    """Let pass a model that may answer.
+
+    Raises:
+        NotPassed: The gate refused it, and it never answered before.
+    """
+    verdict = _verdict_of(session, name)
+    if verdict is not None and not verdict.passed and not _was_champion(session, name):
+        failed = next(str(rule["text"]) for rule in verdict.rules if not rule["passed"])
+        raise NotPassed(name=name, reason=failed)
 
 
 def roll_back(
@@ -181,9 +171,16 @@ def note_candidate(session: Session, row: ModelRow, *, reason: str, now: datetim
         _enter(session, row, Stage.CANDIDATE, reason=reason, actor_id=None, now=now)
 
 
+def find_champions(session: Session) -> dict[Task, ModelRow]:
+    """The models that were promoted to answer, by task; of the others the first one answers."""
+    newest = select(func.max(ModelStage.id)).where(ModelStage.stage == Stage.CHAMPION).group_by(ModelStage.task)
+    query = select(ModelRow).join(ModelStage, ModelStage.model == ModelRow.name).where(ModelStage.id.in_(newest))
+    return {row.task: row for row in session.scalars(query)}
+
+
 def list_models(session: Session) -> list[ModelRead]:
     """Every model that was registered, newest first, with what it is now."""
-    champions = {row.name for row in _champion_rows(session).values()}
+    champions = {row.name for row in find_champions(session).values()}
     newest = select(func.max(ModelStage.id)).group_by(ModelStage.model)
     stages = {row.model: row for row in session.scalars(select(ModelStage).where(ModelStage.id.in_(newest)))}
     verdicts = {row.candidate: row.passed for row in session.scalars(select(GateVerdict).order_by(GateVerdict.id))}
@@ -206,7 +203,7 @@ def get_model(session: Session, name: str) -> ModelDetail:
     query = select(ModelStage).where(ModelStage.model == name).options(joinedload(ModelStage.actor))
     history = session.scalars(query.order_by(ModelStage.id)).all()
     verdict = _verdict_of(session, name)
-    champion = _champion_rows(session).get(row.task)
+    champion = find_champions(session).get(row.task)
     read = _read(
         row,
         history[-1] if history else None,
@@ -251,12 +248,6 @@ def read_card(shelf: Shelf, name: str) -> CardRead:
     return CardRead(name=name, card=load_artifact(shelf.get(name)).card)
 
 
-def _champion_rows(session: Session) -> dict[Task, ModelRow]:
-    newest = select(func.max(ModelStage.id)).where(ModelStage.stage == Stage.CHAMPION).group_by(ModelStage.task)
-    query = select(ModelRow).join(ModelStage, ModelStage.model == ModelRow.name).where(ModelStage.id.in_(newest))
-    return {row.task: row for row in session.scalars(query)}
-
-
 def _was_champion(session: Session, name: str) -> bool:
     query = select(ModelStage.id).where(ModelStage.model == name, ModelStage.stage == Stage.CHAMPION).limit(1)
     return session.scalar(query) is not None
@@ -270,6 +261,8 @@ def _exchange(
     session: Session, champion: ModelRow, row: ModelRow, *, reason: str, actor: Actor | None, now: datetime
 ) -> None:
     actor_id = actor.id if actor else None
+    for running in measuring.find_running(session, row.task):
+        measuring.end(session, running, f"{row.name} answers now: {reason}", winner=None, now=now)
     left = f"{row.name} answers instead. {reason}"
     _enter(session, champion, Stage.RETIRED, reason=left, actor_id=actor_id, now=now)
     _enter(session, row, Stage.CHAMPION, reason=reason, actor_id=actor_id, now=now)

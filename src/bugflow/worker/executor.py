@@ -18,6 +18,7 @@ from bugflow.ml.duplicates.search import LiveSearch
 from bugflow.runtime import Runtime, watching
 from bugflow.services import housekeeping, retraining
 from bugflow.services.duplicates import fingerprints
+from bugflow.services.experiments import deciding, measuring
 from bugflow.worker.retraining import make_workflow
 
 log = structlog.get_logger()
@@ -26,6 +27,8 @@ APPLICATION_VERSION = "1"
 """Fixed, so that a new build goes on with the jobs of the old one; raise it only if their steps no longer fit."""
 
 HOUSEKEEPING_CRON = "17 3 * * *"  # daily, at an hour and minute when few are at work and few other jobs start
+
+DECIDE_SECONDS = 10.0  # how often comparisons of models are looked at
 
 WATCH_SECONDS = 1.0  # what is reported is found by its words at once, by its meaning after this and some 20 ms
 
@@ -86,7 +89,10 @@ def running_jobs(runtime: Runtime) -> Iterator[None]:
         _apply_schedules(
             {"housekeeping": (keep_house, HOUSEKEEPING_CRON), "retraining": (ask, runtime.settings.retrain_cron)}
         )
-        with watching(partial(_start_what_waits, runtime, read_bugs, retrain), seconds=WATCH_SECONDS, name="jobs"):
+        with (
+            watching(partial(_start_what_waits, runtime, read_bugs, retrain), seconds=WATCH_SECONDS, name="jobs"),
+            watching(partial(_conclude_won, runtime), seconds=DECIDE_SECONDS, name="experiments"),
+        ):
             yield
     finally:
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=5)
@@ -122,6 +128,17 @@ def _start_what_waits(runtime: Runtime, read_bugs: Callable[[], None], retrain: 
         with SetWorkflowID(f"retrain-{run_id}"):
             DBOS.start_workflow(retrain, run_id)
     _start_reading(runtime, read_bugs)
+
+
+def _conclude_won(runtime: Runtime) -> None:
+    """End the comparisons of models that someone won; looked at by several workers, the first one does it."""
+    with runtime.database.read() as session:
+        if not measuring.find_running(session):
+            return
+    promote = runtime.settings.promote_automatically
+    with runtime.database.write() as session:
+        for outcome in deciding.conclude_won(session, runtime.shelf, promote=promote, now=runtime.clock()):
+            log.info("experiment.ended", outcome=outcome)
 
 
 def _start_reading(runtime: Runtime, read_bugs: Callable[[], None]) -> None:

@@ -7,6 +7,7 @@ from bugflow.db.tables.audit import AuditEntry, AuditHead
 from bugflow.db.tables.bugs import Bug, BugEvent, ImportedBug
 from bugflow.db.tables.comments import Comment
 from bugflow.db.tables.duplicates import BugFingerprint, BugFollower, DuplicateLink, DuplicateVerdict
+from bugflow.db.tables.experiments import Experiment, SilentPrediction
 from bugflow.db.tables.feedback import Feedback
 from bugflow.db.tables.idempotency import IdempotencyKey
 from bugflow.db.tables.notifications import Notification
@@ -26,6 +27,7 @@ __all__ = [
     "Comment",
     "DuplicateLink",
     "DuplicateVerdict",
+    "Experiment",
     "Feedback",
     "GateVerdict",
     "IdempotencyKey",
@@ -38,6 +40,7 @@ __all__ = [
     "PromiseRow",
     "RetrainingRun",
     "SignIn",
+    "SilentPrediction",
     "Team",
     "User",
 ]

@@ -21,6 +21,7 @@ from bugflow.schemas.bugs import BugCreate, BugReported
 from bugflow.services import audit, feedback, notifications, predictions, teams
 from bugflow.services.bugs import reading
 from bugflow.services.duplicates import finding, fingerprints
+from bugflow.services.experiments import measuring
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ def _new_bug(
 
 
 def _keep_predictions(session: Session, bug: Bug, assessment: Assessment, *, actor: Actor, now: datetime) -> None:
+    measuring.keep_silent(session, bug.id, assessment.silent, now=now)
     rows = [PredictionRow(**predictions.row_of(p, bug_id=bug.id, now=now)) for p in assessment.predictions]
     session.add_all(rows)
     session.flush()

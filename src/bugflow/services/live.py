@@ -1,0 +1,52 @@
+"""What serving processes are to answer with: champions, promises, comparisons, and what people said since."""
+
+from collections.abc import Callable
+
+from sqlalchemy import func, select
+
+from bugflow.db.engine import Database
+from bugflow.db.tables import Feedback, ModelRow, ModelStage
+from bugflow.domain.predictions import Task
+from bugflow.domain.registry import Stage
+from bugflow.errors import NotFound
+from bugflow.ml.live import Challenger, Champion, Standing
+from bugflow.ml.shelf import Shelf
+from bugflow.services import registry
+from bugflow.services.experiments import measuring
+from bugflow.services.promises import find_promises
+
+_LEARNED_WORDS = (  # also by a model that was gone back from: then the old answers are wanted, not these words
+    select(ModelRow.task, func.max(ModelRow.up_to_feedback_id))
+    .join(ModelStage, ModelStage.model == ModelRow.name)
+    .where(ModelStage.stage == Stage.CHAMPION)
+    .group_by(ModelRow.task)
+)
+_NEWEST_WORDS = select(Feedback.task, func.max(Feedback.id)).group_by(Feedback.task)
+
+
+def follow(database: Database, shelf: Shelf) -> Callable[[], Standing]:
+    """What tells which models are to answer now, in a short transaction of its own."""
+
+    def find() -> Standing:
+        with database.read() as session:
+            promoted = registry.find_champions(session)
+            promises = find_promises(session)
+            learned = {task: word for task, word in session.execute(_LEARNED_WORDS).all()}  # noqa: C416 - rows, not pairs
+            newest = {task: word for task, word in session.execute(_NEWEST_WORDS).all()}  # noqa: C416 - rows, not pairs
+            challengers = {
+                row.task: Challenger(row.id, _place(shelf, session.get_one(ModelRow, row.challenger)), row.share)
+                for row in measuring.find_running(session)
+            }
+        champions = {task: Champion(path) for task in Task if (path := shelf.find_first(task)) is not None}
+        champions |= {task: _place(shelf, row) for task, row in promoted.items()}
+        unlearned = {task: learned.get(task, 0) for task, word in newest.items() if word > learned.get(task, 0)}
+        return Standing(champions, promises, unlearned, challengers)
+
+    return find
+
+
+def _place(shelf: Shelf, row: ModelRow) -> Champion:
+    try:
+        return Champion(shelf.get(row.name), row.manifest_hash)
+    except NotFound:
+        return Champion(shelf.own / row.name, row.manifest_hash)  # is refused, and says so

@@ -7,6 +7,7 @@ from tests.factories import House, Person
 
 from bugflow.db.tables import GateVerdict
 from bugflow.domain.predictions import Task
+from bugflow.domain.registry import Trigger
 from bugflow.services import registry, retraining
 from bugflow.services.experiments import deciding
 
@@ -160,7 +161,7 @@ def test_a_comparison_is_stopped_once_and_says_by_whom(models: House, pm: Person
 
 def _refused_by_the_gate(house: House, name: str) -> None:
     with house.runtime.database.write() as session:
-        run = retraining.request_retraining(session, retraining.Trigger.MANUAL, actor=None, now=house.now)
+        run = retraining.request_retraining(session, Trigger.MANUAL, actor=None, now=house.now)
         rule = {"name": "learned something", "passed": False, "text": "It learned nothing."}
         session.add(
             GateVerdict(

@@ -140,7 +140,7 @@ def test_a_token_with_all_the_right_claims_is_let_in(house: House) -> None:
         "a.b.c",
         forge(key="0" * 64),
         forge(key=SECRET, algorithm="HS512"),
-        jwt.encode({"sub": "1", "sid": 1}, None, algorithm="none"),
+        jwt.encode({"sub": "1", "sid": 1}, "", algorithm="none"),
         forge(aud="other"),
         forge(iss="other"),
         forge(exp=1),

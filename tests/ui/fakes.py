@@ -86,6 +86,7 @@ class FakeApi:
         self.profiles: dict[int, dict[str, Any]] = {}
         self.models: dict[str, dict[str, Any]] = {}
         self.runs: list[dict[str, Any]] = []
+        self.experiments: list[dict[str, Any]] = []
         self.promises = {"severity": 0.9, "team": 0.9}
         self.reasons: list[str] = []
 
@@ -197,6 +198,9 @@ class FakeApi:
             (r"GET /retraining", lambda: {"items": self.runs[::-1]}),
             (r"POST /retraining", self._retrain),
             (r"POST /retraining/(\d+)/cancel", lambda key: self._cancel(int(key))),
+            (r"GET /experiments", lambda: {"items": self.experiments[::-1]}),
+            (r"POST /experiments", lambda: self._compare(body)),
+            (r"POST /experiments/(\d+)/stop", lambda key: self._stop(int(key), body["reason"])),
             (r"GET /promise", self._promises),
             (r"PUT /promise", lambda: self._promise(body)),
             (r"GET /audit", lambda: {"items": []}),
@@ -237,6 +241,28 @@ class FakeApi:
         for one in self.models.values():
             one["stage"] = "champion" if one["name"] == name else "retired"
         return {**self.models[name], **MODEL_FACTS}
+
+    def _compare(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A comparison that already has figures."""
+        figures = {"n": 40, "n_agreed": 30, "only_champion": 2, "only_challenger": 7, "surprise": 3.21}
+        arms = {"shown_by_champion": 21, "shown_by_challenger": 19, "ahead": "challenger"}
+        corrected = {"corrected_of_champion": 5, "corrected_of_challenger": 1}
+        facts = {
+            "task": "team",
+            "champion": "team-1",
+            "n_most": 2_000,
+            "winner": None,
+            "outcome": "",
+            "actor": named(3),
+        }
+        times = {"created_at": NOW.isoformat(), "ended_at": None}
+        one = {"id": len(self.experiments) + 1, **body, **facts, **times, "comparison": figures | arms | corrected}
+        self.experiments.append(one)
+        return one
+
+    def _stop(self, key: int, reason: str) -> dict[str, Any]:
+        self.experiments[key - 1] |= {"ended_at": NOW.isoformat(), "outcome": f"Stopped by pm: {reason}"}
+        return self.experiments[key - 1]
 
     def _run(self, state: str) -> dict[str, Any]:
         run = {"id": len(self.runs) + 1, "trigger": "manual", "state": state, "step": "waiting for a worker"}

@@ -327,6 +327,38 @@ def test_a_candidate_that_passed_can_be_promoted_with_a_reason_and_a_refused_one
     assert api.reasons == ["It is better"]
 
 
+def test_a_model_is_compared_for_half_of_the_bugs_and_the_comparison_shows_its_figures_and_stops(
+    api: FakeApi, page_of: Open
+) -> None:
+    api.train()
+    app = page_of("pm", "models")
+    assert "No two models were compared yet" in html_of(app)
+    app.session_state["model_team-2"] = True
+    app.run()
+    press(app, "Compare")
+    assert "Say why" in app.error[0].value
+    app.radio(key="how_team-2").set_value("For half of the bugs")
+    app.text_input(key="why_team-2").set_value("To know")
+    app = press(app, "Compare")
+    assert (api.experiments[0]["kind"], api.experiments[0]["reason"]) == ("ab", "To know")
+    assert "Corrected: team-1 5 of 21, team-2 1 of 19. The evidence is 3.2; 20 decides." in html_of(app)
+    app = press(app, "Stop")
+    assert "Stopped by pm" in html_of(app)
+    assert "Stop" not in labels(app)
+
+
+def test_a_silent_comparison_says_who_alone_was_right(api: FakeApi, page_of: Open) -> None:
+    api.train()
+    app = page_of("pm", "models")
+    app.session_state["model_team-3"] = True
+    app.run()
+    assert "Promote" not in labels(app)
+    app.text_input(key="why_team-3").set_value("To know")
+    app = press(app, "Compare")
+    assert "Of 40 bugs both said the same on 75" in html_of(app)
+    assert "Right alone: team-1 2, team-3 7." in html_of(app)
+
+
 def test_the_promise_is_a_dial_that_says_what_it_buys(api: FakeApi, page_of: Open) -> None:
     app = page_of("pm", "models")
     assert "acts alone on 10" in html_of(app)

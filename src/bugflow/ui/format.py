@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from bugflow.domain.accounts import Role
 from bugflow.domain.bugs import EventKind, Status
+from bugflow.domain.experiments import ExperimentKind
 from bugflow.domain.feedback import FeedbackKind
 from bugflow.domain.notifications import NotificationKind
 from bugflow.domain.predictions import Decision, Severity, Source, Task
@@ -38,6 +39,11 @@ EVENT_NAMES = {
 }
 SOURCE_NAMES = {Source.RULES: "keyword rules", Source.MEMORY: "a correction of a bug like this"}
 STAGE_NAMES = {Stage.CANDIDATE: "Candidate", Stage.CHAMPION: "Answers", Stage.RETIRED: "Retired"}
+EXPERIMENT_NAMES = {
+    ExperimentKind.SHADOW: "Silently",
+    ExperimentKind.AB: "Half and half",
+    ExperimentKind.PROBATION: "Probation",
+}
 TRIGGER_NAMES = {
     Trigger.CORRECTIONS: "Enough was corrected",
     Trigger.SCHEDULE: "On schedule",

@@ -8,7 +8,7 @@ from bugflow.domain.predictions import Task
 from bugflow.domain.registry import Stage
 from bugflow.errors import BugFlowError
 from bugflow.schemas.registry import ModelRead, PromiseRead, RunRead, VerdictRead
-from bugflow.ui import charts, look, trouble
+from bugflow.ui import charts, comparisons, look, trouble
 from bugflow.ui.format import RUN_NAMES, STAGE_NAMES, TASK_NAMES, TRIGGER_NAMES, ago, percent
 from bugflow.ui.session import Session, current
 
@@ -17,7 +17,7 @@ LOOK_SECONDS = 10  # while a run is under way; no faster, it takes a minute
 
 
 def forget(session: Session) -> None:
-    session.forget("models", "promises", "runs", "overview")
+    session.forget("models", "promises", "runs", "overview", "experiments")
 
 
 def retrain(session: Session) -> None:
@@ -124,6 +124,12 @@ def training() -> None:
     show_runs(session, runs)
 
 
+@st.fragment(run_every=LOOK_SECONDS)
+@trouble.guarded
+def comparing() -> None:
+    comparisons.show_comparisons(current())
+
+
 def show_verdict(verdict: VerdictRead) -> None:
     """Rule by rule, what failed first."""
     rows = "".join(
@@ -148,8 +154,11 @@ def show_model(session: Session, model: ModelRead) -> None:
             for row in detail.history
         )
         look.show(f'<ul class="bf-history">{items}</ul>')
-        if model.stage is not Stage.CHAMPION and model.passed is not False:
-            ask_reason(session, "Promote", model.name, icon=":material/upgrade:")
+        if model.stage is not Stage.CHAMPION:
+            with st.container(horizontal=True):
+                if model.passed is not False:
+                    ask_reason(session, "Promote", model.name, icon=":material/upgrade:")
+                comparisons.ask_comparison(session, model.name)
 
 
 @trouble.guarded
@@ -163,6 +172,7 @@ def page() -> None:
         with column, st.container(border=True):
             show_champion(session, one, models)
     training()
+    comparing()
     look.show('<h2 class="bf-sub">Models so far</h2>')
     if not models:
         look.empty("Only the models that BugFlow began with", "Those that training makes show here.")

@@ -1,5 +1,6 @@
 """Two models on live bugs, over HTTP."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -51,9 +52,10 @@ def report(house: House, pm: Person, *, experiment: int, silent: str, version: s
         assert given.status_code == 201, given.text
 
 
-def conclude(house: House, *, promote: bool = True) -> list[str]:
+def conclude(house: House, *, promote: bool = True, days: float = 0) -> list[str]:
+    now = house.now + timedelta(days=days)
     with house.runtime.database.write() as session:
-        return deciding.conclude_won(session, house.runtime.shelf, promote=promote, now=house.now)
+        return deciding.conclude_won(session, house.runtime.shelf, promote=promote, now=now)
 
 
 def champion_of(pm: Person) -> str:
@@ -63,12 +65,12 @@ def champion_of(pm: Person) -> str:
 def test_a_shadow_changes_nothing_that_anybody_sees_and_is_measured(models: House, pm: Person) -> None:
     started = start(pm)
     assert (started["champion"], started["challenger"], started["winner"]) == ("team-7", "team-8", None)
-    for word in ("Mobile", "Mobile", "Backend", None, "DevOps"):
+    for word in ("Mobile", "Mobile", "Backend", None, *["DevOps"] * 3):
         report(models, pm, experiment=started["id"], silent="Mobile", version="team-8", word=word)
     report(models, pm, experiment=started["id"], silent="Backend", version="team-8")
     assert {bug["team"] for bug in pm.get(f"{V1}/bugs").json()["items"]} == {"Backend", "Mobile", "DevOps"}
     found = pm.get(f"{V1}/experiments/{started['id']}").json()["comparison"]
-    assert (found["n"], found["n_agreed"], found["only_champion"], found["only_challenger"]) == (6, 1, 2, 2)
+    assert (found["n"], found["n_agreed"], found["only_champion"], found["only_challenger"]) == (8, 1, 2, 2)
     assert conclude(models) == []
 
 
@@ -135,7 +137,8 @@ def test_a_comparison_ends_without_a_winner_after_as_many_bugs_as_were_allowed(m
     started = start(pm, n_most=50)
     for _ in range(50):
         report(models, pm, experiment=started["id"], silent="Backend", version="team-8")
-    (outcome,) = conclude(models)
+    assert conclude(models) == [], "nobody has had the time to correct them"
+    (outcome,) = conclude(models, days=2)
     assert outcome.endswith("No difference was found.")
     assert pm.get(f"{V1}/experiments/{started['id']}").json()["winner"] == "neither"
 

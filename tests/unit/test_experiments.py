@@ -127,7 +127,8 @@ def test_a_bug_counts_only_once_it_is_as_old_as_nine_in_ten_were_when_they_were_
     left_alone = [trial(minute=n) for n in range(30)]
     settled = find_settled([*corrected, *left_alone], now=START + timedelta(minutes=29))
     assert {one.reported_at for one in settled} == {START + timedelta(minutes=n) for n in range(20)}
-    assert find_settled(left_alone, now=START + timedelta(minutes=29)) == left_alone, "where nobody corrects, all do"
+    assert find_settled(left_alone, now=START + timedelta(hours=23)) == [], "with few corrections it takes a day"
+    assert find_settled(left_alone, now=START + timedelta(hours=25)) == left_alone
 
 
 def test_a_comparison_counts_arms_and_pairs() -> None:

@@ -22,6 +22,7 @@ SHARES = (0.6, 0.7, 0.8, 0.9)
 one gets right instead, after a median of 140 bugs (2,000 simulations)."""
 PRIOR = 0.5  # Jeffreys' belief of a rate before anything was seen
 PATIENT = 0.9  # of the corrections were made by the age at which a bug counts
+FEW, A_DAY = 5, timedelta(days=1)  # with fewer corrections nobody knows what they take: a day
 _LARGEST = 700.0  # its exponential is still a number
 
 
@@ -104,13 +105,13 @@ def gets_challenger(experiment_id: int, share: float, text: BugText) -> bool:
 
 
 def find_settled(trials: Sequence[Trial], *, now: datetime) -> list[Trial]:
-    """Those that count: as old as nine in ten corrected ones were when a person corrected them.
+    """Those that count: as old as nine in ten corrected ones were when a person corrected them; with few, a day.
 
     A bug that was left alone is known to be right only later than one that was corrected is known to be wrong. Counted
     as soon as known, the corrections would come first and every new model would begin badly.
     """
     ages = sorted(one.said_at - one.reported_at for one in trials if one.corrected and one.said_at is not None)
-    age = ages[min(int(PATIENT * len(ages)), len(ages) - 1)] if ages else timedelta()
+    age = ages[int(PATIENT * len(ages))] if len(ages) >= FEW else A_DAY
     return [one for one in trials if one.reported_at + age <= now]
 
 

@@ -64,7 +64,8 @@ def _show_running(session: Session, one: ExperimentRead) -> None:
     with st.container(border=True):
         look.show(
             f"<p><b>{EXPERIMENT_NAMES[one.kind]}</b>: {escape(one.champion)} and {escape(one.challenger)} "
-            f'<span class="bf-soft">{ago(one.created_at)}</span></p><p class="bf-note" role="status">{_figures(one)}</p>'
+            f'<span class="bf-soft">{ago(one.created_at)}</span></p>'
+            f'<p class="bf-note" role="status">{_figures(one)}</p>'
         )
         st.button("Stop", icon=":material/close:", on_click=stop, args=(session, one), key=f"stop_{one.id}")
 

@@ -4,6 +4,7 @@ The docstring of a class is a format string; the keyword arguments of the constr
 `bugflow.api.errors`, exit codes in `bugflow.cli.errors`; nothing here knows of either.
 """
 
+from functools import partial
 from inspect import cleandoc
 
 
@@ -13,6 +14,10 @@ class BugFlowError(Exception):
     def __init__(self, **facts: object) -> None:
         self.facts = facts
         super().__init__(cleandoc(type(self).__doc__ or "").format(**facts))
+
+    def __reduce__(self) -> tuple[partial["BugFlowError"], tuple[()]]:
+        """So that it comes back whole from another process: exceptions are remade from positional arguments."""
+        return partial(type(self), **self.facts), ()
 
     @property
     def code(self) -> str:

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from bugflow.api.errors import STATUSES, status_of
 from bugflow.cli import COMMANDS, build_app
 from bugflow.cli.errors import exit_code_of
 from bugflow.config import Settings
-from bugflow.errors import BugFlowError
+from bugflow.errors import BugFlowError, UnknownLabel
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "bugflow"
@@ -71,6 +72,12 @@ def test_an_error_has_a_message_a_status_an_exit_code_and_a_page(kind: type[BugF
     assert 400 <= status_of(error) <= 599
     assert 1 <= exit_code_of(error) <= 6
     assert f"`{kind.__name__}`" in (REFERENCE / "errors.md").read_text()
+
+
+def test_an_error_comes_back_whole_from_another_process() -> None:
+    error = UnknownLabel(field="team", label="Nobody", labels="Backend, Mobile")
+    back = pickle.loads(pickle.dumps(error))
+    assert (type(back), str(back), back.facts) == (UnknownLabel, str(error), error.facts)
 
 
 def test_only_known_statuses_are_answered() -> None:

@@ -1,5 +1,6 @@
 """kill -9 in each step of a retraining: it goes on there, ends once, and the champion answers throughout."""
 
+import os
 import sqlite3
 import time
 from typing import Any
@@ -54,7 +55,9 @@ def kill_at(place: Place, api: Running, step: str) -> None:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_killed_retraining_goes_on_and_ends_once(place: Place, step: str) -> None:
+@pytest.mark.parametrize("time_over", range(int(os.environ.get("BUGFLOW_KILLS", "1"))))
+def test_a_killed_retraining_goes_on_and_ends_once(place: Place, step: str, time_over: int) -> None:
+    """`BUGFLOW_KILLS=20` kills twenty times in each step; they come at other moments each time."""
     place.settings["BUGFLOW_RETRAIN_AFTER_CORRECTIONS"] = "40"
     place.prepare()
     api = place.start_api()

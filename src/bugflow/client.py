@@ -48,6 +48,7 @@ from bugflow.schemas.duplicates import (
 from bugflow.schemas.experiments import ExperimentCreate, ExperimentPage, ExperimentRead, ExperimentStop
 from bugflow.schemas.feedback import FeedbackCreate, FeedbackGiven, FeedbackPage, ReviewPage
 from bugflow.schemas.notifications import NotificationCount, NotificationPage, NotificationsSeen
+from bugflow.schemas.pins import PinCreate, PinPage, PinRead
 from bugflow.schemas.predictions import ExplanationRead, PredictRequest, PredictResponse
 from bugflow.schemas.problems import Problem
 from bugflow.schemas.registry import (
@@ -307,6 +308,15 @@ class Client:
 
     def list_feedback(self, *, cursor: str | None = None, limit: int = 25) -> FeedbackPage:
         return self._ask(FeedbackPage, "GET", f"{V1}/feedback", params=_paging(cursor, limit))
+
+    def list_pins(self, *, cursor: str | None = None, limit: int = 25) -> PinPage:
+        return self._ask(PinPage, "GET", f"{V1}/feedback/pins", params=_paging(cursor, limit))
+
+    def pin_bug(self, pin: PinCreate) -> PinRead:
+        return self._ask(PinRead, "POST", f"{V1}/feedback/pins", pin)
+
+    def unpin_bug(self, bug_id: int, task: Task) -> None:
+        self._tell("DELETE", f"{V1}/feedback/pins/{bug_id}/{task}")
 
     def list_review_queue(self, *, cursor: str | None = None, limit: int = 25) -> ReviewPage:
         return self._ask(ReviewPage, "GET", f"{V1}/feedback/queue", params=_paging(cursor, limit))

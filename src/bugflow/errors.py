@@ -149,6 +149,10 @@ class AlreadySaid(Conflict):
     """The {field} of bug {bug_id} was already set to '{label}' by a person. Nothing was recorded."""
 
 
+class AlreadyPinned(Conflict):
+    """The {field} of bug {bug_id} is pinned already. Nothing was recorded."""
+
+
 class IdempotencyKeyReused(Conflict):
     """The Idempotency-Key was already used for another request. Use a new key for a new report."""
 

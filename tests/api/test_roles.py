@@ -51,6 +51,7 @@ def set_scene(house: House, who: str, *, own: bool) -> Scene:
     attachment_id = author.post(f"/api/v1/bugs/{bug_id}/attachments", files=files).json()["id"]
     root_id, other_id = pm.report()["id"], pm.report()["id"]
     assert pm.post(f"/api/v1/bugs/{bug_id}/duplicates", json={"duplicate_of": root_id}).status_code == 201
+    assert pm.post("/api/v1/feedback/pins", json={"bug_id": bug_id, "task": "team"}).status_code == 201
     pair = house.client.post("/token", json={"username": "me", "password": PASSWORD}).json()
     user_id = person.id if own else pm.id
     asking = house.nobody if who == "anonymous" else person
@@ -125,6 +126,9 @@ REQUESTS: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "GET /api/v1/feedback": lambda _: {},
     "POST /api/v1/feedback": lambda s: {"json": {"bug_id": s.bug_id, "task": "severity", "label": "low"}},
     "GET /api/v1/feedback/queue": lambda _: {},
+    "GET /api/v1/feedback/pins": lambda _: {},
+    "POST /api/v1/feedback/pins": lambda s: {"json": {"bug_id": s.bug_id, "task": "severity"}},
+    "DELETE /api/v1/feedback/pins/{bug_id}/{task}": lambda _: {},
     "GET /api/v1/models": lambda _: {},
     "GET /api/v1/models/{name}": lambda _: {},
     "GET /api/v1/models/{name}/card": lambda _: {},
@@ -173,6 +177,7 @@ def ask(scene: Scene, route: Declared) -> Response:
         run_id=scene.run_id,
         experiment_id=1,
         name="team-1",
+        task="team",
     )
     return scene.person.request(route.method, path, **REQUESTS[str(route)](scene))
 

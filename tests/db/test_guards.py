@@ -12,10 +12,11 @@ def filled(house: House) -> House:
     ann, pm = house.person("ann"), house.person("pia", "pm")
     bug_id = ann.report()["id"]
     pm.post("/api/v1/feedback", json={"bug_id": bug_id, "task": "severity", "label": "low"})
+    pm.post("/api/v1/feedback/pins", json={"bug_id": bug_id, "task": "severity"})
     return house
 
 
-@pytest.mark.parametrize("table", ["audit_entry", "bug_event", "prediction", "feedback"])
+@pytest.mark.parametrize("table", ["audit_entry", "bug_event", "prediction", "feedback", "pin"])
 @pytest.mark.parametrize("statement", ["UPDATE {} SET {}", "DELETE FROM {}"], ids=["update", "delete"])
 def test_rows_cannot_be_changed_or_removed(filled: House, table: str, statement: str) -> None:
     column = "number = number + 1000" if table == "audit_entry" else "id = id + 1000"

@@ -89,6 +89,7 @@ class FakeApi:
         self.experiments: list[dict[str, Any]] = []
         self.promises = {"severity": 0.9, "team": 0.9}
         self.reasons: list[str] = []
+        self.pins: list[dict[str, Any]] = []
 
     @property
     def transport(self) -> httpx2.MockTransport:
@@ -183,6 +184,9 @@ class FakeApi:
             (r"POST /feedback", lambda: self._feedback(me, body)),
             (r"GET /feedback", lambda: {"items": self.feedback}),
             (r"GET /feedback/queue", self._queue),
+            (r"GET /feedback/pins", lambda: {"items": self.pins}),
+            (r"POST /feedback/pins", lambda: self._pin(me, body)),
+            (r"DELETE /feedback/pins/(\d+)/(\w+)", lambda key, task: self._unpin(int(key), task)),
             (r"GET /notifications", lambda: {"items": []}),
             (r"POST /auth/logout", lambda: self._sign_out(request)),
             (r"GET /stats/overview", self._overview),
@@ -344,6 +348,7 @@ class FakeApi:
         bug, role = self.bugs[key], NAMES[me][1]
         more = {
             "predictions": list(PREDICTIONS.values()),
+            "pinned": [pin["task"] for pin in self.pins if pin["bug_id"] == key],
             "moves": MOVES[bug["status"]] if role != "tester" else [],
             "may_edit": True,
             "may_correct": role == "pm",
@@ -419,6 +424,16 @@ class FakeApi:
         bug["version"] += 1
         n_corrections = sum(one["kind"] == "correction" for one in self.feedback)
         return httpx2.Response(201, json={"feedback": row, "feedback_count": n_corrections})
+
+    def _pin(self, me: int, body: dict[str, Any]) -> httpx2.Response:
+        bug = self.bugs[body["bug_id"]]
+        facts = {"title": bug["title"], "label": bug[body["task"]], "actor": named(me), "created_at": NOW.isoformat()}
+        self.pins.insert(0, {"reason": None, **body, **facts})
+        return httpx2.Response(201, json=self.pins[0])
+
+    def _unpin(self, key: int, task: str) -> httpx2.Response:
+        self.pins = [pin for pin in self.pins if (pin["bug_id"], pin["task"]) != (key, task)]
+        return httpx2.Response(204)
 
     def _queue(self) -> dict[str, Any]:
         waiting = [bug for bug in self.bugs.values() if bug["needs_review"]]

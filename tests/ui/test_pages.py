@@ -364,3 +364,28 @@ def test_the_promise_is_a_dial_that_says_what_it_buys(api: FakeApi, page_of: Ope
     assert "acts alone on 10" in html_of(app)
     app.slider(key="promise_team").set_value(95).run()
     assert api.promises == {"severity": 0.9, "team": 0.95}
+
+
+def test_a_pm_pins_a_bug_with_a_reason_finds_it_beside_the_models_and_unpins_it(api: FakeApi, page_of: Open) -> None:
+    api.add_bug()
+    assert "Pin team" not in labels(page_of("dev", "bug", id="1"))
+    app = page_of("pm", "bug", id="1")
+    app.text_input(key="pin_team_why_1").set_value("It went wrong twice")
+    app = press(app, "Pin team")
+    assert [(pin["task"], pin["reason"]) for pin in api.pins] == [("team", "It went wrong twice")]
+    assert {"Unpin team", "Pin severity"} <= set(labels(app))
+    models = page_of("pm", "models")
+    models.session_state["pins"] = True
+    models.run()
+    assert "It went wrong twice" in html_of(models)
+    assert [link.query_string for link in links(models)] == ["id=1"]
+    app = press(page_of("pm", "bug", id="1"), "Unpin team")
+    assert "Pin team" in labels(app)
+    assert api.pins == []
+
+
+def test_without_a_pinned_bug_the_models_page_says_how_to_pin_one(page_of: Open) -> None:
+    app = page_of("pm", "models")
+    app.session_state["pins"] = True
+    app.run()
+    assert "Nothing is pinned" in html_of(app)

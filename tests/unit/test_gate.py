@@ -1,10 +1,11 @@
 """The gate, rule by rule, on counts worked out by hand."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import pytest
 
-from bugflow.domain.gate import Evidence, Recall, is_loss, judge
+from bugflow.domain.gate import Evidence, Recall, is_loss, judge, read_evidence
 
 FINE = Evidence(
     n=50,
@@ -38,6 +39,7 @@ def test_a_candidate_that_learned_and_lost_nothing_passes() -> None:
         ({"candidate_right": 20}, "learned something"),
         ({"only_champion": 20, "only_candidate": 8}, "not worse than the champion"),
         ({"accepted": Recall(40, 40, 35)}, "keeps what people accepted"),
+        ({"pinned": Recall(9, 7, 8), "unlearned_pins": (12,)}, "keeps the pinned bugs"),
         ({"acted_right": 17}, "keeps the promise"),
         ({"recalls": {"Mobile": Recall(30, 25, 18)}}, "finds Mobile"),
         ({"recalls": {"critical": Recall(40, 30, 25)}}, "finds critical"),
@@ -75,3 +77,20 @@ def test_every_rule_gives_its_figures() -> None:
 )
 def test_a_loss_is_what_chance_does_not_explain(worse: int, better: int, expected: bool) -> None:
     assert is_loss(worse, better) is expected
+
+
+def test_evidence_is_the_same_after_a_journey_through_json() -> None:
+    evidence = replace(FINE, pinned=Recall(9, 7, 8), unlearned_pins=(12, 40))
+    assert read_evidence(json.loads(json.dumps(asdict(evidence)))) == evidence
+
+
+def test_a_verdict_names_the_pinned_bugs_that_would_be_lost_but_not_a_hundred_of_them() -> None:
+    lost = replace(FINE, pinned=Recall(200, 150, 60), unlearned_pins=tuple(range(1, 101)))
+    text = next(rule.text for rule in judge(lost, promise=0.9) if rule.name == "keeps the pinned bugs")
+    assert "#1, #2" in text
+    assert "#11" not in text
+    assert "loses 100 of these" in text
+
+
+def test_a_pinned_bug_that_the_champion_already_gets_wrong_cannot_be_lost() -> None:
+    assert failed(replace(FINE, pinned=Recall(5, 0, 0))) == []

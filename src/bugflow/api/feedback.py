@@ -5,16 +5,19 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 
 from bugflow.api.bugs import MetricsDep
-from bugflow.api.deps import Cursor, Limit, May, Now, ReadSession, RuntimeDep, WriteSession, link_next
+from bugflow.api.deps import Cursor, Limit, May, Now, ReadSession, RowId, RuntimeDep, WriteSession, link_next
 from bugflow.domain.accounts import Action, Actor
 from bugflow.domain.feedback import FeedbackKind
+from bugflow.domain.predictions import Task
 from bugflow.schemas.base import MAX_INTEGER
 from bugflow.schemas.feedback import FeedbackCreate, FeedbackGiven, FeedbackPage, ReviewPage
-from bugflow.services import feedback
+from bugflow.schemas.pins import PinCreate, PinPage, PinRead
+from bugflow.services import feedback, pins
 
 v1 = APIRouter(prefix="/feedback", tags=["feedback"])
 
 FeedbackReader = Annotated[Actor, Depends(May(Action.READ_FEEDBACK))]
+Corrector = Annotated[Actor, Depends(May(Action.CORRECT))]
 
 
 @v1.get("")
@@ -37,7 +40,7 @@ def list_feedback(
 @v1.post("", status_code=status.HTTP_201_CREATED)
 def give_feedback(
     body: FeedbackCreate,
-    actor: Annotated[Actor, Depends(May(Action.CORRECT))],
+    actor: Corrector,
     session: WriteSession,
     runtime: RuntimeDep,
     metrics: MetricsDep,
@@ -64,3 +67,30 @@ def list_review_queue(
     page = feedback.list_review_queue(session, cursor=cursor, limit=limit)
     link_next(request, response, page)
     return page
+
+
+@v1.get("/pins")
+def list_pins(
+    _actor: FeedbackReader,
+    session: ReadSession,
+    request: Request,
+    response: Response,
+    cursor: Cursor = None,
+    limit: Limit = 25,
+) -> PinPage:
+    """The bugs that every later model must get right, newest pin first."""
+    page = pins.list_pins(session, cursor=cursor, limit=limit)
+    link_next(request, response, page)
+    return page
+
+
+@v1.post("/pins", status_code=status.HTTP_201_CREATED)
+def pin_bug(body: PinCreate, actor: Corrector, session: WriteSession, now: Now) -> PinRead:
+    """Pin a bug: a model that gets it wrong where the one before did not is refused. Confirms what nobody spoke on."""
+    return pins.pin_bug(session, actor=actor, body=body, now=now)
+
+
+@v1.delete("/pins/{bug_id}/{task}", status_code=status.HTTP_204_NO_CONTENT)
+def unpin_bug(bug_id: RowId, task: Task, actor: Corrector, session: WriteSession, now: Now) -> None:
+    """Take a pin away; what people call the bug stays."""
+    pins.unpin_bug(session, bug_id, task, actor=actor, now=now)

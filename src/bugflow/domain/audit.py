@@ -15,6 +15,8 @@ class AuditAction(StrEnum):
     BUG_REPORTED = "bug.reported"
     BUG_CHANGED = "bug.changed"
     BUG_CORRECTED = "bug.corrected"
+    BUG_PINNED = "bug.pinned"
+    BUG_UNPINNED = "bug.unpinned"
     BUG_COMMENTED = "bug.commented"
     BUG_LINKED = "bug.linked"
     BUG_SPLIT = "bug.split"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import comb, sqrt
+from typing import Any
 
 MOST_DOUBTFUL = 1 / 3  # of what the champion gets wrong; about 5 to 15 % on three trackers, 40 % with a fifth flipped
 MOST_LOST = 0.10  # of what people accepted; the champion has all of it by definition
@@ -10,6 +11,7 @@ CHANCE = 20  # a loss that chance explains in one of so many cases, or in more, 
 CHANCE_Z = 1.645  # one-sided 95 %: what was learned must agree with people more often than by chance
 OBVIOUS = 0.9  # corrections that all say nearly the same agree by chance too; from here on nobody minds
 CRITICAL_LOSS, LABEL_LOSS = 0.05, 0.10  # of recall, against the champion
+MOST_SHOWN = 10  # pinned bugs that a verdict names
 FEWEST_OF_LABEL = 10  # reports; a recall over fewer is luck
 
 
@@ -37,6 +39,8 @@ class Evidence:
         known: All of these together.
         only_champion, only_candidate: Of those, how many only one of the two gets right.
         recalls: By label, of the same.
+        pinned: Bugs that every model must get right.
+        unlearned_pins: Ids of those that the champion gets right and the candidate does not.
     """
 
     n: int
@@ -52,6 +56,8 @@ class Evidence:
     only_champion: int
     only_candidate: int
     recalls: Mapping[str, Recall] = field(default_factory=dict)
+    pinned: Recall = Recall(0, 0, 0)
+    unlearned_pins: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,14 @@ class Rule:
     text: str
 
 
+def read_evidence(facts: Mapping[str, Any]) -> Evidence:
+    """Evidence from what `asdict` made of it, after a journey through JSON."""
+    given = dict(facts)
+    given |= {name: Recall(**given[name]) for name in ("accepted", "known", "pinned")}
+    given["recalls"] = {label: Recall(**one) for label, one in given["recalls"].items()}
+    return Evidence(**{**given, "unlearned_pins": tuple(given["unlearned_pins"])})
+
+
 def judge(evidence: Evidence, *, promise: float) -> list[Rule]:
     """Every rule with its figures; a candidate passes if all of them do."""
     return [
@@ -70,6 +84,7 @@ def judge(evidence: Evidence, *, promise: float) -> list[Rule]:
         _learned(evidence),
         _better(evidence),
         _accepted(evidence),
+        _pinned(evidence),
         _promise(evidence, promise),
         *_recalls(evidence),
     ]
@@ -112,6 +127,14 @@ def _accepted(evidence: Evidence) -> Rule:
         f"{lost}; at most {MOST_LOST:.0%} may be."
     )
     return Rule("keeps what people accepted", lost <= MOST_LOST * known.n, text)
+
+
+def _pinned(evidence: Evidence) -> Rule:
+    known, lost = evidence.pinned, evidence.unlearned_pins
+    text = f"Of {known.n} pinned bugs the champion gets {known.champion} right; the candidate loses "
+    shown = ", ".join(f"#{bug_id}" for bug_id in lost[:MOST_SHOWN]) + (", ..." if len(lost) > MOST_SHOWN else "")
+    text += f"{len(lost)} of these ({shown}). Unpin what is wrong." if lost else "none of these."
+    return Rule("keeps the pinned bugs", not lost, text)
 
 
 def _promise(evidence: Evidence, promise: float) -> Rule:

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field
 
 from bugflow.domain.bugs import EventKind, SetBy, Status
 from bugflow.domain.feedback import NO_CHANGE
-from bugflow.domain.predictions import Severity, Source
+from bugflow.domain.predictions import Severity, Source, Task
 from bugflow.domain.registry import RunState
 from bugflow.schemas.base import Body, Id, LongText, Moment, Name, Named, Read, ShortText, name_of
 from bugflow.schemas.duplicates import DuplicateRead
@@ -58,9 +58,11 @@ class BugDetail(BugRead):
     Attributes:
         moves: The statuses that the asking person may move it to.
         may_edit, may_correct, may_assign: What the asking person may do.
+        pinned: The fields that every later model must get right.
     """
 
     predictions: list[StoredPrediction]
+    pinned: list[Task]
     moves: list[Status]
     may_edit: bool
     may_correct: bool

@@ -11,6 +11,7 @@ from bugflow.domain.predictions import Decision, Severity, Task
 from bugflow.errors import BugFlowError
 from bugflow.schemas.bugs import BugDetail, BugPatch, BugRead, BugUpdate
 from bugflow.schemas.feedback import FeedbackCreate
+from bugflow.schemas.pins import PinCreate
 from bugflow.schemas.predictions import (
     ExplanationRead,
     LabelProbability,
@@ -190,3 +191,29 @@ def correction(session: Session, bug: BugDetail, *, prefix: str = "correct", con
         ):
             with trouble.attempt():
                 give_feedback(session, bug, task, label)
+
+
+def pins(session: Session, bug: BugDetail) -> None:
+    """Hold every later model to what people call this bug, or no longer."""
+    with st.container(horizontal=True):
+        for task in Task:
+            if task not in bug.pinned:
+                with st.popover(f"Pin {task}", icon=":material/keep:", key=f"ask_pin_{task}_{bug.id}"):
+                    pin(session, bug, task)
+            elif st.button(f"Unpin {task}", icon=":material/keep_off:", key=f"unpin_{task}_{bug.id}"):
+                with trouble.attempt():
+                    session.client.unpin_bug(bug.id, task)
+                    session.forget("pins")
+                    changed(session, f"{TASK_NAMES[task]} unpinned")
+
+
+def pin(session: Session, bug: BugDetail, task: Task) -> None:
+    now = bug.severity.value if task is Task.SEVERITY else bug.team
+    with st.form(f"pin_{task}_{bug.id}", border=False):
+        look.show(f'<p class="bf-note">A new model that no longer says {escape(label_name(now))} here is refused.</p>')
+        reason = st.text_input("Reason (optional)", max_chars=500, key=f"pin_{task}_why_{bug.id}")
+        if st.form_submit_button(f"Pin {task}", type="primary"):
+            with trouble.attempt():
+                session.client.pin_bug(PinCreate(bug_id=bug.id, task=task, reason=reason.strip() or None))
+                session.forget("pins")
+                changed(session, f"{TASK_NAMES[task]} pinned")

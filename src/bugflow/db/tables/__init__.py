@@ -11,6 +11,7 @@ from bugflow.db.tables.experiments import Experiment, SilentPrediction
 from bugflow.db.tables.feedback import Feedback
 from bugflow.db.tables.idempotency import IdempotencyKey
 from bugflow.db.tables.notifications import Notification
+from bugflow.db.tables.pins import PinRow
 from bugflow.db.tables.predictions import PredictionRow
 from bugflow.db.tables.registry import GateVerdict, ModelRow, ModelStage, PromiseRow, RetrainingRun
 from bugflow.db.tables.teams import Project, Team
@@ -35,6 +36,7 @@ __all__ = [
     "ModelRow",
     "ModelStage",
     "Notification",
+    "PinRow",
     "PredictionRow",
     "Project",
     "PromiseRow",

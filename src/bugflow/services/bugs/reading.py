@@ -7,9 +7,10 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from bugflow.db.queries import matches, page_of
-from bugflow.db.tables import Attachment, Bug, BugEvent, Comment, Project, Team, User
+from bugflow.db.tables import Attachment, Bug, BugEvent, Comment, PinRow, Project, Team, User
 from bugflow.domain.accounts import Action, Actor, Role, Scope, scope_of
 from bugflow.domain.bugs import MOVES, Status
+from bugflow.domain.predictions import Task
 from bugflow.errors import NotFound, UnknownReference
 from bugflow.schemas.bugs import BugDetail, BugFilter, BugPage, BugRead, EventPage, EventRead
 from bugflow.schemas.predictions import StoredPrediction
@@ -80,6 +81,7 @@ def detail_of(session: Session, bug: Bug, actor: Actor) -> BugDetail:
     return BugDetail(
         **BugRead.model_validate(bug).model_dump(),
         predictions=[StoredPrediction.model_validate(row) for row in stored],
+        pinned=find_pinned_tasks(session, bug.id),
         moves=moves,
         may_edit=may(actor, Action.EDIT_BUG, bug),
         may_correct=may(actor, Action.CORRECT, bug),
@@ -88,6 +90,13 @@ def detail_of(session: Session, bug: Bug, actor: Actor) -> BugDetail:
         n_comments=_count(session, Comment, bug.id),
         n_attachments=_count(session, Attachment, bug.id),
     )
+
+
+def find_pinned_tasks(session: Session, bug_id: int) -> list[Task]:
+    """The fields of a bug that every later model must get right, in the order of tasks."""
+    newest = select(func.max(PinRow.id)).where(PinRow.bug_id == bug_id).group_by(PinRow.task)
+    found = set(session.scalars(select(PinRow.task).where(PinRow.id.in_(newest), PinRow.is_pinned)))
+    return [task for task in Task if task in found]
 
 
 def _count(session: Session, kind: type[Comment] | type[Attachment], bug_id: int) -> int:

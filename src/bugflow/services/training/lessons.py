@@ -11,7 +11,7 @@ from bugflow.db.tables import Bug
 from bugflow.domain.bugs import SetBy, Status
 from bugflow.domain.feedback import FeedbackKind
 from bugflow.domain.predictions import BugText, Task
-from bugflow.services import feedback
+from bugflow.services import feedback, pins
 
 N_UNTOUCHED = 1_000  # newest bugs that nobody corrected; the encoder reads 150 a second
 UNTOUCHED_WEIGHT = 0.2  # of a word of a person: nobody objected, perhaps because nobody looked
@@ -26,29 +26,34 @@ class Lesson:
     Attributes:
         spoken: Whether a person spoke on it since the champion learned.
         accepted: Whether people confirmed what was predicted, or resolved the bug and left it alone.
+        pinned: Whether every later model must get it right.
     """
 
+    bug_id: int
     text: BugText
     label: str
     weight: float
     spoken: bool
     accepted: bool
+    pinned: bool = False
 
 
 def find_lessons(session: Session, task: Task, *, up_to: int, since: int) -> list[Lesson]:
     """What people said, and beside it the newest bugs that nobody corrected, in the order of reporting."""
     rows = feedback.find_training_rows(session, task, up_to=up_to)
-    capped = cap_weights(rows)
+    capped, pinned = cap_weights(rows), pins.find_pinned_bugs(session, task)
     found = [
         (
             row.created_at,
             row.bug_id,
             Lesson(
+                row.bug_id,
                 BugText(row.title, row.description, row.project),
                 row.label,
                 weight,
                 spoken=row.feedback_id > since,
                 accepted=row.kind is FeedbackKind.CONFIRMATION,
+                pinned=row.bug_id in pinned,
             ),
         )
         for row, weight in zip(rows, capped, strict=True)
@@ -59,7 +64,8 @@ def find_lessons(session: Session, task: Task, *, up_to: int, since: int) -> lis
         label = bug.severity.value if task is Task.SEVERITY else bug.team.name
         text = BugText(bug.title, bug.description, bug.project.name)
         done = bug.status is Status.RESOLVED
-        found.append((bug.created_at, bug.id, Lesson(text, label, UNTOUCHED_WEIGHT, spoken=False, accepted=done)))
+        lesson = Lesson(bug.id, text, label, UNTOUCHED_WEIGHT, spoken=False, accepted=done)
+        found.append((bug.created_at, bug.id, lesson))
     return [lesson for _, _, lesson in sorted(found, key=lambda entry: entry[:2])]
 
 

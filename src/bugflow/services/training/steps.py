@@ -12,10 +12,10 @@ from sqlalchemy import func, select
 
 from bugflow.db.engine import Database
 from bugflow.db.tables import Feedback, GateVerdict
-from bugflow.domain.gate import Evidence, Recall, judge
+from bugflow.domain.gate import judge, read_evidence
 from bugflow.domain.predictions import Task
 from bugflow.domain.registry import RunState
-from bugflow.ml.artifact import Artifact, load_artifact
+from bugflow.ml.artifact import load_artifact
 from bugflow.ml.calibration import DEFAULT_PROMISE
 from bugflow.ml.encoder import load_encoder
 from bugflow.ml.features import extract
@@ -24,7 +24,8 @@ from bugflow.ml.text import clean
 from bugflow.services import feedback, registry
 from bugflow.services.promises import find_promises
 from bugflow.services.retraining import end, get_locked
-from bugflow.services.training.lessons import Lesson, find_lessons
+from bugflow.services.training.comparison import compare
+from bugflow.services.training.lessons import find_lessons
 
 FEWEST = 20  # words of people on a task; with fewer nothing is learned that is not luck
 
@@ -79,11 +80,9 @@ def fit(database: Database, shelf: Shelf, run_id: int, task: Task, *, now: datet
     )
     adapted = adapt(load_artifact(shelf.get(base)), known, name=name, encoder=load_encoder())
     shelf.keep(adapted.artifact)
-    labels = adapted.artifact.model.labels
-    before = _ask(load_artifact(shelf.get(champion_name)), known, labels=labels)
     with database.read() as session:
         promise = find_promises(session).get(task, DEFAULT_PROMISE)
-    evidence = _compare(lessons, adapted, before, labels=labels, promise=promise)
+    evidence = compare(lessons, features, adapted, load_artifact(shelf.get(champion_name)), promise=promise)
     return asdict(evidence) | {"promise": promise, "champion": champion_name}
 
 
@@ -93,9 +92,7 @@ def decide(
     """Let the gate judge, and register the candidate with its verdict. Whether it passed."""
     facts = dict(found)
     promise, champion = float(facts.pop("promise")), str(facts.pop("champion"))
-    facts["recalls"] = {label: Recall(**one) for label, one in facts["recalls"].items()}
-    evidence = Evidence(**{**facts, "accepted": Recall(**facts["accepted"]), "known": Recall(**facts["known"])})
-    rules = judge(evidence, promise=promise)
+    rules = judge(read_evidence(facts), promise=promise)
     passed = all(rule.passed for rule in rules)
     with database.write() as session:
         run = get_locked(session, run_id)
@@ -178,54 +175,3 @@ def _too_little(task: Task, labels: Sequence[str], *, n_spoken: int) -> str | No
     if len(set(labels)) < 2:
         return f"Every bug is {labels[0]}: of one {task.value} alone nothing can be learned."
     return None
-
-
-def _ask(champion: Artifact, known: Any, *, labels: tuple[str, ...]) -> np.ndarray[Any, Any]:
-    """What the champion answers, as positions in the candidate's labels."""
-    _, answers = champion.calibration.answer(champion.model.score(known.features), known.features.projects)
-    return np.asarray([labels.index(champion.model.labels[place]) for place in answers.tolist()], np.int64)
-
-
-def _compare(
-    lessons: Sequence[Lesson], adapted: Any, before: np.ndarray[Any, Any], *, labels: tuple[str, ...], promise: float
-) -> Evidence:
-    """What the gate needs to know, from answers about reports that neither model had learned."""
-    spoken = np.asarray([lesson.spoken for lesson in lessons], bool)
-    accepted = np.asarray([lesson.accepted for lesson in lessons], bool)
-    right, was_right = adapted.answers == adapted.truth, before == adapted.truth
-
-    def count(rows: np.ndarray[Any, Any]) -> Recall:
-        return Recall(int(rows.sum()), int(was_right[rows].sum()), int(right[rows].sum()))
-
-    n = int(spoken.sum())
-    said = np.bincount(adapted.truth[spoken], minlength=len(labels)) / max(n, 1)
-    answered = np.bincount(adapted.answers[spoken], minlength=len(labels)) / max(n, 1)
-    confidence = adapted.probabilities[np.arange(len(lessons)), adapted.answers]
-    own = adapted.artifact.calibration
-    least = np.asarray(
-        [
-            own.of(clean(lesson.text).project).bar(promise).thresholds[answer]
-            for lesson, answer in zip(lessons, adapted.answers.tolist(), strict=True)
-        ]
-    )
-    acted = spoken & (confidence >= least)
-    counted = spoken | accepted
-    return Evidence(
-        n=n,
-        champion_right=int(was_right[spoken].sum()),
-        candidate_right=int(right[spoken].sum()),
-        n_disputed=int((spoken & ~was_right).sum()),
-        n_doubtful=int((adapted.doubtful & spoken & ~was_right).sum()),
-        by_chance=float(said @ answered),
-        n_acted=int(acted.sum()),
-        acted_right=int(right[acted].sum()),
-        accepted=count(accepted),
-        known=count(counted),
-        only_champion=int((was_right & ~right)[counted].sum()),
-        only_candidate=int((right & ~was_right)[counted].sum()),
-        recalls={
-            label: count(rows)
-            for place, label in enumerate(labels)
-            if (rows := counted & (adapted.truth == place)).any()
-        },
-    )

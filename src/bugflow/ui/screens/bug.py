@@ -181,6 +181,7 @@ def side(session: Session, tagged: TaggedBug) -> None:
         with st.container(border=True):
             look.show('<h2 class="bf-sub">Correct the triage</h2>')
             triage.correction(session, bug)
+            triage.pins(session, bug)
     duplicates.panel(session, bug)
     if bug.predictions:
         with st.container(border=True):

@@ -9,10 +9,11 @@ from bugflow.domain.registry import Stage
 from bugflow.errors import BugFlowError
 from bugflow.schemas.registry import ModelRead, PromiseRead, RunRead, VerdictRead
 from bugflow.ui import charts, comparisons, look, trouble
-from bugflow.ui.format import RUN_NAMES, STAGE_NAMES, TASK_NAMES, TRIGGER_NAMES, ago, percent
+from bugflow.ui.format import RUN_NAMES, STAGE_NAMES, TASK_NAMES, TRIGGER_NAMES, ago, label_name, percent
 from bugflow.ui.session import Session, current
 
 KEEP_SECONDS = 10.0
+MOST_PINS = 100  # a page of the API
 LOOK_SECONDS = 10  # while a run is under way; no faster, it takes a minute
 
 
@@ -161,6 +162,27 @@ def show_model(session: Session, model: ModelRead) -> None:
                 comparisons.ask_comparison(session, model.name)
 
 
+def show_pins(session: Session) -> None:
+    """The bugs that no new model may get wrong."""
+    with st.expander("Pinned bugs", icon=":material/keep:", key="pins", on_change="rerun") as opened:
+        if not opened.open:
+            return
+        found = session.keep("pins", lambda: session.client.list_pins(limit=MOST_PINS), seconds=KEEP_SECONDS)
+        if not found.items:
+            look.empty("Nothing is pinned", "Pin a bug on its page: a model that gets it wrong is refused.")
+        for pin in found.items:
+            name = f"#{pin.bug_id} {trouble.plain(pin.title)}"
+            st.page_link("screens/bug.py", label=name, query_params={"id": str(pin.bug_id)})
+            said = f"{TASK_NAMES[pin.task]}: {label_name(pin.label)}"
+            why = f" &middot; {escape(pin.reason)}" if pin.reason else ""
+            look.show(
+                f'<p class="bf-note">{escape(said)} &middot; {escape(pin.actor.display_name)}, '
+                f"{ago(pin.created_at)}{why}</p>"
+            )
+        if found.next_cursor:
+            look.show(f'<p class="bf-note">Shown: the newest {MOST_PINS}.</p>')
+
+
 @trouble.guarded
 def page() -> None:
     session = current()
@@ -173,6 +195,7 @@ def page() -> None:
             show_champion(session, one, models)
     training()
     comparing()
+    show_pins(session)
     look.show('<h2 class="bf-sub">Models so far</h2>')
     if not models:
         look.empty("Only the models that BugFlow began with", "Those that training makes show here.")

@@ -27,6 +27,25 @@ def test_macro_f1_leaves_out_labels_that_nobody_used() -> None:
     assert metrics.macro_f1(np.array([0, 1]), np.array([0, 1]), n_labels=4) == 1.0
 
 
+def test_a_change_of_macro_f1_is_that_of_the_scores_and_bounded_by_what_chance_explains() -> None:
+    truth = np.tile(TRUTH, 50)
+    said = np.tile(SAID, 50)
+    before, after, best = metrics.macro_f1_change(truth, truth, said)
+    assert before == 1.0
+    assert after == pytest.approx(metrics.macro_f1(truth, said, n_labels=3))
+    assert after - before < best < 0
+    assert metrics.macro_f1_change(truth, said, said)[2] == 0.0
+    few = metrics.macro_f1_change(TRUTH, np.asarray([0, 0, 1, 1, 2, 0]), np.asarray([0, 1, 1, 1, 2, 2]))
+    assert few[2] > 0, "of six rows nobody can tell"
+
+
+def test_a_label_that_was_never_true_is_no_part_of_the_change() -> None:
+    truth, said = np.asarray([0, 1, 0, 1]), np.asarray([0, 1, 7, 1])
+    before, after, _ = metrics.macro_f1_change(truth, truth, said)
+    assert before == 1.0
+    assert after == pytest.approx((2 / 3 + 1) / 2)
+
+
 def test_quadratic_kappa() -> None:
     # observed cost: one 0→1 (1), one 2→0 (4) = 5; expected from the margins 2,2,2 x 2,3,1: (3+4 + 2+1 + 8+3) x 2/6 = 7
     assert metrics.quadratic_kappa(TRUTH, SAID, n_labels=3) == pytest.approx(1 - 5 / 7)

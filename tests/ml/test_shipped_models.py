@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from bugflow.domain.predictions import BugText, Decision, Task
-from bugflow.ml.artifact import load_artifact
+from bugflow.ml.artifact import EVALUATION, load_artifact
+from bugflow.ml.classifier import LinearModel
 from bugflow.ml.metrics import macro_f1
 from bugflow.ml.predictor import SHIPPED_MODELS, load_predictor
 from bugflow.ml.reports import read_reports, to_texts
@@ -42,6 +43,21 @@ def test_the_card_names_sources_splits_peers_and_limits(task: Task) -> None:
     by_time = artifact.report["by_time"]
     assert by_time["model"]["macro_f1"] > by_time["peers"]["keywords"]["macro_f1"]
     assert by_time["model"]["calibration_error"] <= 0.06  # 0.05 is wanted; severity scales of projects drift
+
+
+@pytest.mark.parametrize("task", list(Task))
+def test_frozen_rows_come_with_each_and_are_as_hard_as_the_test_slice_was(task: Task) -> None:
+    folder = SHIPPED_MODELS / PREDICTOR.versions[task]
+    assert (folder / EVALUATION).stat().st_size <= 2.5e6
+    artifact = load_artifact(folder)
+    rows, model = artifact.evaluation, artifact.model
+    assert rows is not None
+    assert isinstance(model, LinearModel)
+    assert rows.n == 1_500
+    projects = rows.names(artifact.calibration)
+    _, answers = artifact.calibration.answer(rows.score(model, projects), projects)
+    measured = artifact.report["by_time"]["model"]["accuracy"]
+    assert float((answers == rows.truth).mean()) == pytest.approx(measured, abs=0.05)
 
 
 @pytest.mark.parametrize("task", list(Task))

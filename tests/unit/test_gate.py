@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from bugflow.domain.gate import Evidence, Recall, is_loss, judge, read_evidence
+from bugflow.domain.gate import Evidence, Frozen, Recall, is_loss, judge, read_evidence
 
 FINE = Evidence(
     n=50,
@@ -21,6 +21,16 @@ FINE = Evidence(
     only_champion=3,
     only_candidate=36,
     recalls={"Mobile": Recall(30, 10, 25), "DevOps": Recall(3, 3, 0)},
+)
+
+FROZEN = Frozen(
+    known=Recall(1_500, 1_200, 1_190),
+    only_champion=40,
+    only_candidate=30,
+    macro_f1=(0.80, 0.79, 0.01),
+    calibration_error=(0.02, 0.03),
+    recalls={"Mobile": Recall(400, 350, 340), "DevOps": Recall(120, 80, 70), "Payments": Recall(4, 4, 0)},
+    strangers=Recall(1_500, 1_100, 1_060),
 )
 
 
@@ -68,7 +78,9 @@ def test_who_acts_on_nothing_breaks_no_promise_and_says_so() -> None:
 
 
 def test_every_rule_gives_its_figures() -> None:
-    assert all(any(character.isdigit() for character in rule.text) for rule in judge(FINE, promise=0.9))
+    assert all(
+        any(character.isdigit() for character in rule.text) for rule in judge(replace(FINE, frozen=FROZEN), promise=0.9)
+    )
 
 
 @pytest.mark.parametrize(
@@ -80,8 +92,48 @@ def test_a_loss_is_what_chance_does_not_explain(worse: int, better: int, expecte
 
 
 def test_evidence_is_the_same_after_a_journey_through_json() -> None:
-    evidence = replace(FINE, pinned=Recall(9, 7, 8), unlearned_pins=(12, 40))
-    assert read_evidence(json.loads(json.dumps(asdict(evidence)))) == evidence
+    for frozen in (None, FROZEN):
+        evidence = replace(FINE, pinned=Recall(9, 7, 8), unlearned_pins=(12, 40), frozen=frozen)
+        assert read_evidence(json.loads(json.dumps(asdict(evidence)))) == evidence
+
+
+def test_a_candidate_that_forgot_little_of_what_the_base_knew_passes() -> None:
+    assert failed(replace(FINE, frozen=FROZEN)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"known": Recall(1_500, 1_200, 1_140), "only_champion": 80, "only_candidate": 20}, "forgets nothing"),
+        ({"macro_f1": (0.80, 0.72, -0.05)}, "forgets no label"),
+        ({"recalls": {"DevOps": Recall(120, 80, 50)}}, "still finds DevOps"),
+        ({"recalls": {"critical": Recall(120, 80, 70)}}, "still finds critical"),
+        ({"calibration_error": (0.02, 0.08)}, "knows how sure it is"),
+        ({"strangers": Recall(1_500, 1_100, 940)}, "still understands others"),
+    ],
+)
+def test_each_rule_about_frozen_rows_refuses_alone(changes: dict[str, object], rule: str) -> None:
+    frozen = replace(FROZEN, **changes)  # type: ignore[arg-type]
+    assert failed(replace(FINE, frozen=frozen)) == [rule]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"known": Recall(100, 80, 75), "only_champion": 15, "only_candidate": 10},
+        {"macro_f1": (0.80, 0.72, 0.01)},
+        {"recalls": {"critical": Recall(20, 15, 13)}},
+    ],
+    ids=["right", "macro-F1", "critical"],
+)
+def test_what_chance_explains_is_not_forgotten(changes: dict[str, object]) -> None:
+    assert failed(replace(FINE, frozen=replace(FROZEN, **changes))) == []  # type: ignore[arg-type]
+
+
+def test_without_frozen_rows_no_rule_speaks_of_them() -> None:
+    names = {rule.name for rule in judge(FINE, promise=0.9)}
+    assert {rule.name for rule in judge(replace(FINE, frozen=FROZEN), promise=0.9)} > names
+    assert "forgets nothing" not in names
 
 
 def test_a_verdict_names_the_pinned_bugs_that_would_be_lost_but_not_a_hundred_of_them() -> None:

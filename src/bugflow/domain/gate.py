@@ -5,12 +5,16 @@ from dataclasses import dataclass, field
 from math import comb, sqrt
 from typing import Any
 
-MOST_DOUBTFUL = 1 / 3  # of what the champion gets wrong; about 5 to 15 % on three trackers, 40 % with a fifth flipped
+MOST_DOUBTFUL = 0.3  # of what the champion gets wrong; 0 to 16 % on four trackers, 30 to 80 % with a fifth flipped
 MOST_LOST = 0.10  # of what people accepted; the champion has all of it by definition
 CHANCE = 20  # a loss that chance explains in one of so many cases, or in more, is no loss
 CHANCE_Z = 1.645  # one-sided 95 %: what was learned must agree with people more often than by chance
-OBVIOUS = 0.9  # corrections that all say nearly the same agree by chance too; from here on nobody minds
+OBVIOUS = 0.85  # where one label is common, all agree by chance; with a fifth flipped no model gets as far as this
 CRITICAL_LOSS, LABEL_LOSS = 0.05, 0.10  # of recall, against the champion
+FROZEN_LOSS, FROZEN_F1_LOSS = 0.03, 0.05  # on frozen rows; honest corrections cost up to 0.014 and 0.033, see docs
+FROZEN_LABEL_LOSS = 0.20  # honest corrections cost a rare label up to 0.17
+CALIBRATION_LOSS = 0.05  # honest corrections cost up to 0.02, nonsense 0.04
+STRANGER_LOSS = 0.10  # honest corrections cost up to 0.05, a thousand random ones 0.08 to 0.22
 MOST_SHOWN = 10  # pinned bugs that a verdict names
 FEWEST_OF_LABEL = 10  # reports; a recall over fewer is luck
 
@@ -22,6 +26,28 @@ class Recall:
     n: int
     champion: int
     candidate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What two models answered about the evaluation rows that came with the one both are made from.
+
+    Attributes:
+        known: With the project that each report names.
+        only_champion, only_candidate: Of those, how many only one of the two gets right.
+        macro_f1: Of the champion, of the candidate, and the most that the second can exceed the first by, 95 % sure.
+        calibration_error: Of the champion, and of the candidate.
+        recalls: By label, of the same.
+        strangers: As reports of a project that nobody knows, how often each label occurs taken out.
+    """
+
+    known: Recall
+    only_champion: int
+    only_candidate: int
+    macro_f1: tuple[float, float, float]
+    calibration_error: tuple[float, float]
+    recalls: Mapping[str, Recall]
+    strangers: Recall
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +67,7 @@ class Evidence:
         recalls: By label, of the same.
         pinned: Bugs that every model must get right.
         unlearned_pins: Ids of those that the champion gets right and the candidate does not.
+        frozen: On the rows that came with the base; None where it has none.
     """
 
     n: int
@@ -58,6 +85,7 @@ class Evidence:
     recalls: Mapping[str, Recall] = field(default_factory=dict)
     pinned: Recall = Recall(0, 0, 0)
     unlearned_pins: tuple[int, ...] = ()
+    frozen: Frozen | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +102,16 @@ def read_evidence(facts: Mapping[str, Any]) -> Evidence:
     given = dict(facts)
     given |= {name: Recall(**given[name]) for name in ("accepted", "known", "pinned")}
     given["recalls"] = {label: Recall(**one) for label, one in given["recalls"].items()}
+    given["frozen"] = _read_frozen(given["frozen"]) if given["frozen"] else None
     return Evidence(**{**given, "unlearned_pins": tuple(given["unlearned_pins"])})
+
+
+def _read_frozen(facts: Mapping[str, Any]) -> Frozen:
+    given = dict(facts)
+    given |= {name: Recall(**given[name]) for name in ("known", "strangers")}
+    given |= {name: tuple(given[name]) for name in ("macro_f1", "calibration_error")}
+    given["recalls"] = {label: Recall(**one) for label, one in given["recalls"].items()}
+    return Frozen(**given)
 
 
 def judge(evidence: Evidence, *, promise: float) -> list[Rule]:
@@ -87,6 +124,7 @@ def judge(evidence: Evidence, *, promise: float) -> list[Rule]:
         _pinned(evidence),
         _promise(evidence, promise),
         *_recalls(evidence),
+        *(_judge_frozen(evidence.frozen) if evidence.frozen else ()),
     ]
 
 
@@ -157,6 +195,59 @@ def _recalls(evidence: Evidence) -> list[Rule]:
         lost = before - after > most and is_loss(found.champion - found.candidate, 0)
         rules.append(Rule(f"finds {label}", not lost, text))
     return rules
+
+
+def _judge_frozen(frozen: Frozen) -> list[Rule]:
+    """What is asked of the rows that came with the base: what it knew must not be forgotten over what is learned."""
+    rules = [_frozen_right(frozen), _frozen_macro_f1(frozen)]
+    for label, found in frozen.recalls.items():
+        if found.n < FEWEST_OF_LABEL:
+            continue
+        most = CRITICAL_LOSS if label == "critical" else FROZEN_LABEL_LOSS
+        before, after = found.champion / found.n, found.candidate / found.n
+        lost = before - after > most and is_loss(found.champion - found.candidate, 0)
+        text = f"Of {found.n} frozen rows that are {label}, the candidate finds {after:.0%}, the champion {before:.0%}."
+        rules.append(Rule(f"still finds {label}", not lost, text))
+    return [*rules, _frozen_calibration(frozen), _frozen_strangers(frozen)]
+
+
+def _frozen_right(frozen: Frozen) -> Rule:
+    known, net = frozen.known, frozen.only_champion - frozen.only_candidate
+    lost = net > FROZEN_LOSS * known.n and is_loss(frozen.only_champion, frozen.only_candidate)
+    text = (
+        f"Of the {known.n} frozen rows that came with the base: candidate {known.candidate} right, champion "
+        f"{known.champion}; beyond chance, at most {FROZEN_LOSS:.0%} may be lost."
+    )
+    return Rule("forgets nothing", not lost, text)
+
+
+def _frozen_macro_f1(frozen: Frozen) -> Rule:
+    before, after, best = frozen.macro_f1
+    lost = before - after > FROZEN_F1_LOSS and best < 0
+    text = (
+        f"Macro-F1 there: candidate {after:.3f}, champion {before:.3f}; beyond chance, at most {FROZEN_F1_LOSS:.2f} "
+        "may be lost."
+    )
+    return Rule("forgets no label", not lost, text)
+
+
+def _frozen_calibration(frozen: Frozen) -> Rule:
+    before, after = frozen.calibration_error
+    text = (
+        f"What it says of its sureness is off by {after:.1%} there, the champion by {before:.1%}; "
+        f"it may rise by {CALIBRATION_LOSS:.0%}."
+    )
+    return Rule("knows how sure it is", after - before <= CALIBRATION_LOSS, text)
+
+
+def _frozen_strangers(frozen: Frozen) -> Rule:
+    found = frozen.strangers
+    net = found.champion - found.candidate
+    text = (
+        f"Their projects withheld, and how often each label occurs taken out, the candidate gets {found.candidate} of "
+        f"{found.n} right, the champion {found.champion}; at most {STRANGER_LOSS:.0%} may be lost."
+    )
+    return Rule("still understands others", net <= STRANGER_LOSS * found.n, text)
 
 
 def is_loss(n_worse: int, n_better: int) -> bool:

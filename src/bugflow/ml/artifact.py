@@ -14,6 +14,7 @@ from bugflow.errors import Ambiguous, ArtifactCorrupt, NotFound
 from bugflow.ml.calibration import Bar, Calibration
 from bugflow.ml.classifier import LinearModel, Meaning, Vocabulary
 from bugflow.ml.encoder import Encoder, load_encoder
+from bugflow.ml.evaluation import EvaluationRows, check_rows, describe
 from bugflow.ml.features import SCHEME, SIGNALS, Field
 from bugflow.ml.folder import MANIFEST, read_folder, refused_if_unreadable, to_json, write_folder
 from bugflow.ml.network import FORMAT as TRANSFORMER_FORMAT
@@ -23,6 +24,7 @@ FORMAT = "bugflow-linear-1"
 WEIGHTS, LABELS, CALIBRATION = "weights.safetensors", "labels.json", "calibration.json"
 RECIPE, REPORT, CARD = "recipe.json", "report.json", "card.md"
 FILES = (WEIGHTS, LABELS, CALIBRATION, RECIPE, REPORT, CARD)
+EVALUATION = "evaluation.safetensors"  # may be missing: of models of words alone, of networks, of older ones
 READ = ("meaning", "learned")  # the parts of a model that score a text's vector; each may be missing
 TRANSFORMER_FILES = (NETWORK, TOKENIZER, LABELS, CALIBRATION, RECIPE, REPORT, CARD)
 
@@ -40,6 +42,7 @@ class Artifact:
         recipe: All knobs of the training run, as JSON.
         report: What was measured, as JSON.
         card: Markdown for people.
+        evaluation: What it and all that are adapted from it are asked by the gate; None for nothing.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Artifact:
     recipe: Mapping[str, Any]
     report: Mapping[str, Any]
     card: str
+    evaluation: EvaluationRows | None = None
 
 
 def artifact_name(path: Path) -> str:
@@ -104,6 +108,8 @@ def save_artifact(artifact: Artifact, path: Path) -> None:
         manifest |= {"format": FORMAT, "features": SCHEME, "tensors": tensors}
         manifest |= {"encoder": read.encoder.name if read else None, "reads_all": not artifact.model.familiar}
         manifest |= {"corrected": sorted(artifact.model.corrected)}
+    if artifact.evaluation:
+        manifest |= {"evaluation": describe(artifact.evaluation)}
     write_folder(path, _encode(artifact), manifest)
 
 
@@ -115,7 +121,9 @@ def load_artifact(path: Path) -> Artifact:
             arrays are not what the manifest says.
     """
     name = artifact_name(path)
-    manifest, contents = read_folder(path, files={FORMAT: FILES, TRANSFORMER_FORMAT: TRANSFORMER_FILES})
+    manifest, contents = read_folder(
+        path, files={FORMAT: FILES, TRANSFORMER_FORMAT: TRANSFORMER_FILES}, optional=[EVALUATION]
+    )
     with refused_if_unreadable(path):
         if manifest["name"] != name:
             raise _refused(path, f"it was saved as {manifest['name']}.")
@@ -136,6 +144,10 @@ def _decode(path: Path, manifest: dict[str, Any], contents: dict[str, bytes]) ->
         if not manifest["reads_all"]:
             model = replace(model, familiar=frozenset(calibration.shares))
         model = replace(model, corrected=frozenset(map(str, manifest.get("corrected", []))))
+    evaluation = None
+    if EVALUATION in contents:
+        n_projects = len(calibration.shares)
+        evaluation = check_rows(load(contents[EVALUATION]), manifest["evaluation"], n_labels=k, n_projects=n_projects)
     return Artifact(
         name=path.name,
         task=str(manifest["task"]),
@@ -144,6 +156,7 @@ def _decode(path: Path, manifest: dict[str, Any], contents: dict[str, bytes]) ->
         recipe=json.loads(contents[RECIPE]),
         report=json.loads(contents[REPORT]),
         card=contents[CARD].decode("utf-8"),
+        evaluation=evaluation,
     )
 
 
@@ -235,6 +248,8 @@ def _encode_calibration(calibration: Calibration) -> dict[str, Any]:
 def _encode(artifact: Artifact) -> dict[str, bytes]:
     model = artifact.model
     own = encode_network(model) if isinstance(model, TransformerModel) else {WEIGHTS: save(_tensors(model))}
+    if artifact.evaluation:
+        own[EVALUATION] = save(artifact.evaluation.tensors())
     return own | {
         LABELS: to_json(artifact.model.labels),
         CALIBRATION: to_json(_encode_calibration(artifact.calibration)),

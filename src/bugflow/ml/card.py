@@ -85,8 +85,22 @@ def write_card(name: str, report: Mapping[str, Any], recipe: Mapping[str, Any], 
             rows |= {f"{source}: {peer}": peer_scores for peer, peer_scores in scores["peers"].items()}
         note = "Trained on at most 30,000 reports of the other trackers, tested on at most 3,000 of the one named."
         sections.append(f"## Trackers it never saw\n{note}\n\n{_table(rows)}")
+    if report.get("evaluation"):
+        sections.append(describe_evaluation(report["evaluation"]))
     sections.append(f"## Limits and known failures\n{LIMITS}* {method.reads}\n")
     return "\n\n".join(section.rstrip() for section in sections) + "\n"
+
+
+def describe_evaluation(facts: Mapping[str, Any]) -> str:
+    """The section on the frozen evaluation rows."""
+    counts = ", ".join(f"{label} {n:,}" for label, n in facts["n_by_label"].items())
+    return (
+        f"## Frozen evaluation rows\n{facts['n']:,} of the test reports ({counts}; {facts['n_of_known_projects']:,} of "
+        "projects that it knows) go with the model as numbers, never as text: what the measured model, which had not "
+        "seen them, scored, the encoder's vector, a number for the project, and the label. The saved model has learned "
+        "these reports; what corrections do to it is added to the scores of the one that has not. The gate asks every "
+        "model that is adapted from this one about them, beside the one that answers."
+    )
 
 
 def _rows(by_time: Mapping[str, Any]) -> dict[str, Any]:

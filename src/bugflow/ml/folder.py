@@ -50,12 +50,15 @@ def write_folder(path: Path, contents: Mapping[str, bytes], manifest: Mapping[st
         raise
 
 
-def read_folder(path: Path, *, files: Mapping[str, Collection[str]]) -> tuple[dict[str, Any], dict[str, bytes]]:
+def read_folder(
+    path: Path, *, files: Mapping[str, Collection[str]], optional: Collection[str] = ()
+) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The manifest and the files of a folder, each as large and with the hash that the manifest says.
 
     Args:
         path: The folder.
         files: By each format that is understood the files that it consists of.
+        optional: Files that any of them may have as well.
 
     Raises:
         ArtifactCorrupt: The folder is missing, truncated, altered, of another format, or holds other or linked files.
@@ -69,7 +72,7 @@ def read_folder(path: Path, *, files: Mapping[str, Collection[str]]) -> tuple[di
         manifest = json.loads((path / MANIFEST).read_bytes())
         if manifest["format"] not in files:
             raise ArtifactCorrupt(path=path, reason=f"it has format {manifest['format']}.")
-        expected = set(files[manifest["format"]])
+        expected = set(files[manifest["format"]]) | (set(optional) & set(manifest["files"]))
         if strange := sorted(found ^ {*expected, MANIFEST}):
             raise ArtifactCorrupt(path=path, reason=f"missing or unexpected: {', '.join(strange)}.")
         if set(manifest["files"]) != expected:

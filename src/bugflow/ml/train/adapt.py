@@ -99,6 +99,7 @@ def adapt(base: Artifact, corrections: Corrections, *, name: str, encoder: Encod
         recipe={**base.recipe, "kind": "adapted", "base": base.name},
         report={**base.report, "adapted": learned},
         card=_card(name, base, learned),
+        evaluation=base.evaluation,
     )
     return Adapted(artifact, rows.truth, held, answers, before, doubtful)
 

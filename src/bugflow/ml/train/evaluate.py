@@ -11,7 +11,7 @@ from bugflow.ml.calibration import Calibration
 from bugflow.ml.features import Features
 from bugflow.ml.metrics import calibration_error, summarise
 from bugflow.ml.train.dataset import Dataset, Index
-from bugflow.ml.train.linear import fit, spread, thin
+from bugflow.ml.train.linear import Fitted, fit, spread, thin
 from bugflow.ml.train.peers import Peer, answer_keywords, answer_majority, answer_tfidf
 from bugflow.ml.train.recipe import SEVERITY_ORDER, Recipe
 
@@ -40,9 +40,8 @@ class Calibrated(Protocol):
     def calibration(self) -> Calibration: ...
 
 
-def evaluate_by_time(data: Dataset, recipe: Recipe, *, train: Index, later: Index, test: Index) -> Scores:
-    """Scores on the newest reports of each tracker, of the recipe and of three peers trained on the same rows."""
-    fitted = fit(data, recipe, train=train, later=later)
+def evaluate_by_time(data: Dataset, fitted: Fitted, *, train: Index, later: Index, test: Index) -> Scores:
+    """Scores on the newest reports of each tracker, of a fitted model and of three peers trained on the same rows."""
     counted = test[thin(data.weights[test])]
     return {
         "n_train": len(train) + len(later),

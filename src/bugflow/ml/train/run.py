@@ -15,6 +15,7 @@ from bugflow.ml.classifier import LinearModel
 from bugflow.ml.encoder import Encoder
 from bugflow.ml.train.dataset import read_dataset, split_by_time
 from bugflow.ml.train.evaluate import evaluate_by_source, evaluate_by_time
+from bugflow.ml.train.freeze import freeze, report_rows
 from bugflow.ml.train.linear import fit
 from bugflow.ml.train.recipe import Recipe
 
@@ -48,16 +49,19 @@ def train_model(
     report: dict[str, Any] = {"task": recipe.task, "labels": list(data.labels), "data": data.facts}
     train, later, test = split_by_time(data, recipe, test_share=recipe.test_share)
     report["split"] = "by a pseudo-random order, because nothing is dated" if np.isnan(data.age).all() else "by time"
-    report["by_time"] = evaluate_by_time(data, recipe, train=train, later=later, test=test)
+    measured = fit(data, recipe, train=train, later=later)
+    report["by_time"] = evaluate_by_time(data, measured, train=train, later=later, test=test)
     progress(f"newest reports: macro-F1 {report['by_time']['model']['macro_f1']:.3f}")
     report["by_source"] = evaluate_by_source(data, recipe, progress=progress)
-    train, later, _ = split_by_time(data, recipe, test_share=0.0)
+    all_but_newest, newest, _ = split_by_time(data, recipe, test_share=0.0)
     decided = {knob: report["by_time"][knob] for knob in ("regularisation", "signal_scale")}
     settled = replace(recipe, **decided)
-    fitted = fit(data, settled, train=train, later=later)
+    fitted = fit(data, settled, train=all_but_newest, later=newest)
+    rows = freeze(data, measured, fitted.calibration, test=test)
+    report["evaluation"] = report_rows(rows, data.labels)
     report["shipped"] = {
-        "n_train": len(train) + len(later),
-        "n_calibration": len(later),
+        "n_train": len(all_but_newest) + len(newest),
+        "n_calibration": len(newest),
         "n_words": len(fitted.model.vocabulary.keys),
         "reads_meaning": _how_often_read(fitted.model),
         **decided,
@@ -74,6 +78,7 @@ def train_model(
         recipe=settled.as_json(),
         report=report,
         card=write_card(name, report, recipe.as_json()),
+        evaluation=rows,
     )
 
 

@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bugflow.domain.gate import Evidence, Recall
+from bugflow.domain.gate import Evidence, Frozen, Recall
 from bugflow.ml.artifact import Artifact
+from bugflow.ml.calibration import fit_probabilities
+from bugflow.ml.classifier import LinearModel
+from bugflow.ml.evaluation import STRANGER, EvaluationRows
 from bugflow.ml.features import Features
+from bugflow.ml.metrics import calibration_error, macro_f1_change
 from bugflow.ml.text import clean
 from bugflow.services.training.lessons import Lesson
 
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     from bugflow.ml.train.adapt import Adapted
 
 Answers = NDArray[np.int64]
+LEAST = 1e-12  # of a probability, so that its logarithm is finite
 
 
 def compare(
@@ -75,7 +80,64 @@ def compare(
         },
         pinned=Recall(len(pinned), int(held.sum()), int(kept.sum())),
         unlearned_pins=tuple(lessons[row].bug_id for row in pinned[held & ~kept]),
+        frozen=compare_frozen(adapted.artifact, champion),
     )
+
+
+def compare_frozen(candidate: Artifact, champion: Artifact) -> Frozen | None:
+    """What both answer about the frozen rows of the model that they are made from; None where it has none.
+
+    With their projects: reports of projects that nobody corrected are answered as before to the last digit, so what
+    differs is what corrections did to projects that the base knows. And as a stranger's, where every correction tells:
+    how common each label is may change there, that is what corrections of new projects are for; what words mean may not
+    be lost. So temperature and bias are fitted to the rows anew for either, and what is right then is counted.
+    """
+    rows = candidate.evaluation
+    models = (champion.model, candidate.model)
+    if rows is None or any(not isinstance(model, LinearModel) or not _can_read(model, rows) for model in models):
+        return None
+    truth = rows.truth.astype(np.int64)
+    known, strangers = (
+        [_answer_frozen(rows, artifact, projects) for artifact in (champion, candidate)]
+        for projects in (rows.names(candidate.calibration), [STRANGER] * rows.n)
+    )
+    answers = [answer for _, answer in known]
+    was_right, right = (answer == truth for answer in answers)
+    levelled = [_without_frequency(probabilities, truth) == truth for probabilities, _ in strangers]
+    errors = [
+        calibration_error(probabilities[np.arange(rows.n), answer], answer == truth) for probabilities, answer in known
+    ]
+
+    def count(chosen: NDArray[np.bool_]) -> Recall:
+        return Recall(int(chosen.sum()), int(was_right[chosen].sum()), int(right[chosen].sum()))
+
+    return Frozen(
+        known=count(np.ones(rows.n, bool)),
+        only_champion=int((was_right & ~right).sum()),
+        only_candidate=int((right & ~was_right).sum()),
+        macro_f1=macro_f1_change(truth, *answers),
+        calibration_error=(errors[0], errors[1]),
+        recalls={candidate.model.labels[place]: count(truth == place) for place in np.unique(truth).tolist()},
+        strangers=Recall(rows.n, int(levelled[0].sum()), int(levelled[1].sum())),
+    )
+
+
+def _can_read(model: LinearModel, rows: EvaluationRows) -> bool:
+    """Whether what the model learned is about vectors of the rows' encoder."""
+    return model.learned is None or model.learned.encoder.name == rows.encoder
+
+
+def _answer_frozen(
+    rows: EvaluationRows, artifact: Artifact, projects: Sequence[str]
+) -> tuple[NDArray[np.float64], Answers]:
+    assert isinstance(artifact.model, LinearModel)  # noqa: S101 - the caller looked
+    return artifact.calibration.answer(rows.score(artifact.model, projects), projects)
+
+
+def _without_frequency(probabilities: NDArray[np.float64], truth: Answers) -> Answers:
+    """The likeliest label [n] once temperature and bias are those that suit these reports best."""
+    logits = np.log(np.maximum(probabilities, LEAST))
+    return np.asarray(fit_probabilities(logits, truth, np.ones(len(truth))).probabilities(logits).argmax(axis=1))
 
 
 def ask(artifact: Artifact, features: Features, *, labels: Sequence[str]) -> Answers:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import comb, sqrt
 from typing import Any
 
-MOST_DOUBTFUL = 0.3  # of what the champion gets wrong; 0 to 16 % on four trackers, 30 to 80 % with a fifth flipped
+MOST_DOUBTFUL = 0.3  # of what the champion gets wrong; up to 29 % of honest ones, mostly more with a fifth flipped
 MOST_LOST = 0.10  # of what people accepted; the champion has all of it by definition
 CHANCE = 20  # a loss that chance explains in one of so many cases, or in more, is no loss
 CHANCE_Z = 1.645  # one-sided 95 %: what was learned must agree with people more often than by chance

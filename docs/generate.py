@@ -69,7 +69,8 @@ def _kind(field: FieldInfo) -> str:
     if choices:
         return ", ".join(f"`{choice}`" for choice in choices)
     limits = [
-        f"{'≥' if hasattr(rule, 'ge') else '≤'} {getattr(rule, 'ge', None) or rule.le}" for rule in field.metadata
+        f"{'≥' if hasattr(rule, 'ge') else '≤'} {rule.ge if hasattr(rule, 'ge') else rule.le}"
+        for rule in field.metadata
     ]
     words = {"Path": "folder", "Path | None": "folder", "str": "text", "SecretStr": "secret", "bool": "true or false"}
     name = kind.__name__ if isinstance(kind, type) and "[" not in str(kind) else str(kind).replace("pathlib.", "")

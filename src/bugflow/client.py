@@ -37,6 +37,7 @@ from bugflow.schemas.bugs import (
     BugUpdated,
     EventPage,
 )
+from bugflow.schemas.channels import ChannelCreate, ChannelPatch, ChannelRead
 from bugflow.schemas.comments import CommentPage, CommentRead, CommentWrite
 from bugflow.schemas.duplicates import (
     DuplicateDismiss,
@@ -424,6 +425,23 @@ class Client:
     def read_notifications(self, ids: Sequence[int] | None = None) -> None:
         seen = NotificationsSeen() if ids is None else NotificationsSeen(ids=list(ids))
         self._tell("POST", f"{V1}/notifications/read", seen)
+
+    def list_channels(self) -> list[ChannelRead]:
+        return self._ask(list[ChannelRead], "GET", f"{V1}/channels")
+
+    def add_channel(self, channel: ChannelCreate) -> ChannelRead:
+        body = {**channel.model_dump(mode="json", exclude_unset=True), "address": channel.address.get_secret_value()}
+        return self._ask(ChannelRead, "POST", f"{V1}/channels", json=body)
+
+    def update_channel(self, channel_id: int, patch: ChannelPatch) -> ChannelRead:
+        return self._ask(ChannelRead, "PATCH", f"{V1}/channels/{channel_id}", patch)
+
+    def remove_channel(self, channel_id: int) -> None:
+        self._tell("DELETE", f"{V1}/channels/{channel_id}")
+
+    def test_channel(self, channel_id: int) -> ChannelRead:
+        """Let a test message be sent; how it went is to be read in the channel a moment later."""
+        return self._ask(ChannelRead, "POST", f"{V1}/channels/{channel_id}/test")
 
     def list_audit(self, *, cursor: str | None = None, limit: int = 25) -> AuditPage:
         return self._ask(AuditPage, "GET", f"{V1}/audit", params=_paging(cursor, limit))

@@ -63,6 +63,16 @@ class Settings(BaseSettings):
         description="Name of this process among the workers on PostgreSQL, its own and the same after each start: "
         "under it unfinished jobs are found again; empty: the host name.",
     )
+    smtp_url: SecretStr = Field(
+        SecretStr(""),
+        description="The mail server, as mailtos://USER:PASSWORD@HOST?from=bugs@example.com (mailto:// without TLS); "
+        "empty: people cannot be told by e-mail.",
+    )
+    public_url: str = Field("", description="Where people open the pages, for links in messages; empty: none.")
+    digest_hour: int = Field(6, ge=0, le=23, description="The hour, in UTC, at which daily digests go out.")
+    allow_private_receivers: bool = Field(
+        False, description="Whether channels of people may lead to addresses in private networks."
+    )
     api_url: str = Field("http://127.0.0.1:8000", description="Where the UI finds the API.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="What is logged.")
     log_format: Literal["auto", "json", "console"] = Field(
@@ -80,6 +90,20 @@ class Settings(BaseSettings):
         if value and not value.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://", "postgres://")):
             raise ValueError("must start with sqlite:/// or postgresql://")
         return value.replace("postgres://", "postgresql://", 1) if value.startswith("postgres://") else value
+
+    @field_validator("smtp_url", mode="after")
+    @classmethod
+    def _known_mail_server(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not value.get_secret_value().startswith(("mailto://", "mailtos://")):
+            raise ValueError("must start with mailto:// or mailtos://")
+        return value
+
+    @field_validator("public_url", mode="after")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if value and not value.startswith(("https://", "http://")):
+            raise ValueError("must start with https:// or http://")
+        return value.rstrip("/")
 
     @field_validator("secret_key", mode="after")
     @classmethod

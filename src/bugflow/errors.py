@@ -83,6 +83,10 @@ class RefusedAttachment(Invalid):
     """'{filename}' was refused: {reason}"""
 
 
+class RefusedAddress(Invalid):
+    """The address cannot be used: {reason}"""
+
+
 class TooLarge(Invalid):
     """That is {size_bytes:,} bytes; at most {limit_bytes:,} are taken."""
 
@@ -169,6 +173,10 @@ class InUse(Conflict):
     """The {what} '{key}' cannot be removed: {reason}"""
 
 
+class TooManyChannels(Conflict):
+    """There are {limit} channels already, which is the most. Remove one first."""
+
+
 class AlreadyChampion(Conflict):
     """{name} is what answers already."""
 
@@ -206,6 +214,10 @@ class DatabaseUnavailable(Unavailable):
 
 class DatabaseOutdated(Unavailable):
     """The database is at migration {current}, this version needs {head}. Run: bugflow db upgrade"""
+
+
+class Undelivered(Unavailable):
+    """It could not be delivered: {reason}"""
 
 
 class ArtifactCorrupt(Unavailable):

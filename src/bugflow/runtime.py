@@ -22,6 +22,7 @@ from bugflow.ml.encoder import load_encoder
 from bugflow.ml.live import LivePredictor
 from bugflow.ml.predictor import Assessor, find_newest
 from bugflow.ml.shelf import Shelf
+from bugflow.notify.notifier import Notifier
 from bugflow.services import live, memory
 from bugflow.services.bugs.reporting import TriagePolicy
 from bugflow.services.duplicates import fingerprints
@@ -49,6 +50,16 @@ class Runtime:
     def shelf(self) -> Shelf:
         """Where this installation's models lie."""
         return Shelf(self.settings.data_dir / "models", self.settings.models_dir)
+
+    @property
+    def notifier(self) -> Notifier:
+        """How people are told outside of this installation."""
+        return Notifier(
+            mail_server=self.settings.smtp_url.get_secret_value(),
+            allow_private=self.settings.allow_private_receivers,
+            pages_url=self.settings.public_url,
+            daily_hour=self.settings.digest_hour,
+        )
 
     @property
     def policy(self) -> TriagePolicy:

@@ -37,6 +37,7 @@ class Scene:
     user_id: int
     refresh_token: str
     run_id: int
+    channel_id: int
 
 
 def set_scene(house: House, who: str, *, own: bool) -> Scene:
@@ -56,7 +57,11 @@ def set_scene(house: House, who: str, *, own: bool) -> Scene:
     user_id = person.id if own else pm.id
     asking = house.nobody if who == "anonymous" else person
     run_id = set_models(house)
-    return Scene(asking, bug_id, comment_id, attachment_id, root_id, other_id, user_id, pair["refresh_token"], run_id)
+    address = {"address": "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"}
+    keeper, channel = (person, address) if own else (pm, {**address, "team": "Mobile"})
+    channel_id = keeper.post("/api/v1/channels", json=channel).json()["id"]
+    token = pair["refresh_token"]
+    return Scene(asking, bug_id, comment_id, attachment_id, root_id, other_id, user_id, token, run_id, channel_id)
 
 
 def set_models(house: House) -> int:
@@ -123,6 +128,11 @@ REQUESTS: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "GET /api/v1/notifications": lambda _: {},
     "GET /api/v1/notifications/count": lambda _: {},
     "POST /api/v1/notifications/read": lambda _: {"json": {}},
+    "GET /api/v1/channels": lambda _: {},
+    "POST /api/v1/channels": lambda _: {"json": {"address": "mmosts://chat.example.com/abcdefghijklmnop"}},
+    "PATCH /api/v1/channels/{channel_id}": lambda _: {"json": {"rhythm": "daily"}},
+    "DELETE /api/v1/channels/{channel_id}": lambda _: {},
+    "POST /api/v1/channels/{channel_id}/test": lambda _: {},
     "GET /api/v1/feedback": lambda _: {},
     "POST /api/v1/feedback": lambda s: {"json": {"bug_id": s.bug_id, "task": "severity", "label": "low"}},
     "GET /api/v1/feedback/queue": lambda _: {},
@@ -176,6 +186,7 @@ def ask(scene: Scene, route: Declared) -> Response:
         project_id=1,
         run_id=scene.run_id,
         experiment_id=1,
+        channel_id=scene.channel_id,
         name="team-1",
         task="team",
     )

@@ -29,6 +29,7 @@ class Action(StrEnum):
     ATTACH = "attach files"
     REMOVE_ATTACHMENT = "remove attachments"
     MANAGE_SELF = "manage their account"
+    MANAGE_CHANNELS = "manage channels"
     READ_FEEDBACK = "read feedback"
     READ_STATS = "read statistics"
     READ_MODELS = "read about models"
@@ -66,6 +67,7 @@ PERMISSIONS: dict[Action, dict[Role, Scope]] = {
         Action.ATTACH: (_OWN, _ALL, _ALL),
         Action.REMOVE_ATTACHMENT: (_OWN, _OWN, _ALL),
         Action.MANAGE_SELF: (_ALL, _ALL, _ALL),
+        Action.MANAGE_CHANNELS: (_OWN, _OWN, _ALL),
         Action.READ_FEEDBACK: (_NONE, _NONE, _ALL),
         Action.READ_STATS: (_NONE, _ALL, _ALL),
         Action.READ_MODELS: (_NONE, _NONE, _ALL),
@@ -78,8 +80,9 @@ PERMISSIONS: dict[Action, dict[Role, Scope]] = {
 }
 """Role by action. What is "own" depends on the action and is decided where the thing is known:
 for a tester the bugs they reported while those are open, for a developer the bugs that are theirs or their team's or
-that they reported, for a comment or attachment the one who wrote it. Managing accounts also needs the administrator's
-right, see `demand_administrator`.
+that they reported, for a comment or attachment the one who wrote it, for a channel the one whom it tells; "all"
+channels are those of teams, nobody manages another person's. Managing accounts also needs the administrator's right,
+see `demand_administrator`.
 """
 
 

@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+from bugflow.domain.bugs import Status
+from bugflow.domain.predictions import Severity
+
 
 class NotificationKind(StrEnum):
     ASSIGNED = "assigned"  # a bug is now yours
@@ -10,3 +13,15 @@ class NotificationKind(StrEnum):
     COMMENTED = "commented"
     CORRECTED = "corrected"  # severity or team of your bug was corrected
     REVIEW = "review"  # the machine thinks that it may be critical, which a PM must confirm
+
+
+def say(kind: NotificationKind, *, who: str, status: Status, severity: Severity, team: str) -> str:
+    """What happened to a bug, as a sentence to whom it concerns; status, severity and team are as they are now."""
+    return {
+        NotificationKind.ASSIGNED: f"{who} assigned it to you.",
+        NotificationKind.TEAM: f"It came to the team {team}: severity {severity}, from {who}.",
+        NotificationKind.MOVED: f"{who} moved it; it is {status.value.replace('_', ' ')} now.",
+        NotificationKind.COMMENTED: f"{who} commented on it.",
+        NotificationKind.CORRECTED: f"{who} corrected its triage: severity {severity}, team {team}.",
+        NotificationKind.REVIEW: "It may be critical. A project manager has to confirm or change that.",
+    }[kind]

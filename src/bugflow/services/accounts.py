@@ -13,7 +13,7 @@ from bugflow.domain.accounts import Actor, Role, check_password, demand_administ
 from bugflow.domain.audit import AuditAction
 from bugflow.errors import AlreadyExists, InUse, NotFound
 from bugflow.schemas.accounts import Me, MePatch, Preferences, UserCreate, UserPage, UserPatch, UserRead
-from bugflow.services import audit, notifications, teams
+from bugflow.services import audit, channels, notifications, teams
 
 
 def get_user(session: Session, user_id: int) -> User:
@@ -147,6 +147,7 @@ def erase_user(session: Session, user_id: int, *, actor: Actor, now: datetime) -
     user.password_hash = "!"  # noqa: S105 - no hash: nothing verifies against it
     user.preferences = {}
     user.erased_at = now
+    channels.remove_channels_of(session, user.id)
     end_sign_ins(session, user.id, now=now)
     session.execute(update(Notification).where(Notification.user_id == user.id).values(read_at=now))
     audit.record(session, AuditAction.USER_ERASED, actor_id=actor.id, subject=f"user:{user.id}", now=now)

@@ -13,7 +13,7 @@ from bugflow.domain.bugs import EventKind
 from bugflow.domain.notifications import NotificationKind
 from bugflow.errors import NotFound
 from bugflow.schemas.comments import CommentPage, CommentRead
-from bugflow.services import audit, notifications
+from bugflow.services import audit, deliveries, notifications
 from bugflow.services.bugs import reading
 from bugflow.services.duplicates import finding
 
@@ -48,6 +48,7 @@ def add_comment(session: Session, bug_id: int, *, actor: Actor, text: str, now: 
     notifications.notify(
         session, NotificationKind.COMMENTED, bug_id=bug_id, user_ids=people, actor_id=actor.id, now=now
     )
+    deliveries.add_for_team(session, NotificationKind.COMMENTED, bug=bug, actor_id=actor.id, now=now)
     audit.record(session, AuditAction.BUG_COMMENTED, actor_id=actor.id, subject=f"bug:{bug_id}", now=now)
     return CommentRead.model_validate(_get(session, bug_id, comment.id))
 

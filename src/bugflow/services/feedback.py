@@ -26,7 +26,7 @@ from bugflow.schemas.feedback import (
     ReviewPage,
 )
 from bugflow.schemas.predictions import StoredPrediction
-from bugflow.services import audit, notifications, predictions, retraining, teams
+from bugflow.services import audit, deliveries, notifications, predictions, retraining, teams
 from bugflow.services.bugs import reading
 
 
@@ -134,6 +134,10 @@ def apply_feedback(
         notifications.notify(
             session, NotificationKind.CORRECTED, bug_id=bug.id, user_ids=people, actor_id=actor.id, now=now
         )
+    if task is Task.TEAM and label != old_label:
+        deliveries.add_for_team(session, NotificationKind.TEAM, bug=bug, actor_id=actor.id, now=now)
+    elif kind is FeedbackKind.CORRECTION:
+        deliveries.add_for_team(session, NotificationKind.CORRECTED, bug=bug, actor_id=actor.id, now=now)
     audit.record(
         session,
         AuditAction.BUG_CORRECTED,

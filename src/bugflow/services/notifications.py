@@ -12,6 +12,7 @@ from bugflow.domain.accounts import Actor, Role
 from bugflow.domain.notifications import NotificationKind
 from bugflow.schemas.base import Named
 from bugflow.schemas.notifications import NotificationPage, NotificationRead
+from bugflow.services import deliveries
 
 
 def notify(
@@ -28,17 +29,20 @@ def notify(
     if not wanted:
         return
     users = session.execute(select(User.id, User.preferences).where(User.id.in_(wanted), User.is_active)).all()
-    session.add_all(
+    rows = [
         Notification(user_id=user_id, kind=kind, bug_id=bug_id, actor_id=actor_id, created_at=now)
         for user_id, preferences in users
         if kind not in preferences.get("muted", [])
-    )
+    ]
+    session.add_all(rows)
+    deliveries.add_for_people(session, rows)
 
 
 def notify_report(session: Session, bug: Bug, *, maybe_critical: bool, actor_id: int | None, now: datetime) -> None:
     """Tell those whom a new bug concerns: who got it, else its team; and PMs where it may be critical.
 
-    Not PMs of every uncertain prediction: those wait in the review queue, and who is told of everything reads nothing.
+    Its team's channels hear of it in any case. Not PMs of every uncertain prediction: those wait in the review queue,
+    and who is told of everything reads nothing.
     """
     if bug.assigned_to_id is not None:
         notify(
@@ -47,6 +51,7 @@ def notify_report(session: Session, bug: Bug, *, maybe_critical: bool, actor_id:
     else:
         members = session.scalars(select(User.id).where(User.team_id == bug.team_id, User.role == Role.DEVELOPER))
         notify(session, NotificationKind.TEAM, bug_id=bug.id, user_ids=members, actor_id=actor_id, now=now)
+    deliveries.add_for_team(session, NotificationKind.TEAM, bug=bug, actor_id=actor_id, now=now)
     if maybe_critical:
         pms = session.scalars(select(User.id).where(User.role == Role.PM))
         notify(session, NotificationKind.REVIEW, bug_id=bug.id, user_ids=pms, actor_id=actor_id, now=now)

@@ -19,6 +19,7 @@ from bugflow.runtime import Runtime, watching
 from bugflow.services import housekeeping, retraining
 from bugflow.services.duplicates import fingerprints
 from bugflow.services.experiments import deciding, measuring
+from bugflow.worker.delivering import Deliver, make_delivery, start_due
 from bugflow.worker.retraining import make_workflow
 
 log = structlog.get_logger()
@@ -70,6 +71,7 @@ def running_jobs(runtime: Runtime) -> Iterator[None]:
             pass
 
     retrain = make_workflow(runtime)
+    deliver = make_delivery(runtime)
 
     @DBOS.workflow(name="housekeeping")
     def keep_house(_scheduled_at: datetime, _context: object) -> None:
@@ -89,8 +91,9 @@ def running_jobs(runtime: Runtime) -> Iterator[None]:
         _apply_schedules(
             {"housekeeping": (keep_house, HOUSEKEEPING_CRON), "retraining": (ask, runtime.settings.retrain_cron)}
         )
+        start = partial(_start_what_waits, runtime, read_bugs, retrain, deliver)
         with (
-            watching(partial(_start_what_waits, runtime, read_bugs, retrain), seconds=WATCH_SECONDS, name="jobs"),
+            watching(start, seconds=WATCH_SECONDS, name="jobs"),
             watching(partial(_conclude_won, runtime), seconds=DECIDE_SECONDS, name="experiments"),
         ):
             yield
@@ -117,11 +120,14 @@ def _apply_schedules(schedules: Mapping[str, tuple[Callable[[datetime, object], 
             ) from error
 
 
-def _start_what_waits(runtime: Runtime, read_bugs: Callable[[], None], retrain: Callable[[int], None]) -> None:
+def _start_what_waits(
+    runtime: Runtime, read_bugs: Callable[[], None], retrain: Callable[[int], None], deliver: Deliver
+) -> None:
     """Start jobs for what was written into the database, here or in another process.
 
     The job is named by what it is for, so that of several workers one does it, and once.
     """
+    start_due(runtime, deliver)
     with runtime.database.read() as session:
         run_id = retraining.find_queued(session)
     if run_id is not None:

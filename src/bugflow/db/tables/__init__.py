@@ -5,6 +5,7 @@ from bugflow.db.tables.accounts import SignIn, User
 from bugflow.db.tables.attachments import Attachment
 from bugflow.db.tables.audit import AuditEntry, AuditHead
 from bugflow.db.tables.bugs import Bug, BugEvent, ImportedBug
+from bugflow.db.tables.channels import Channel, Delivery
 from bugflow.db.tables.comments import Comment
 from bugflow.db.tables.duplicates import BugFingerprint, BugFollower, DuplicateLink, DuplicateVerdict
 from bugflow.db.tables.experiments import Experiment, SilentPrediction
@@ -25,7 +26,9 @@ __all__ = [
     "BugEvent",
     "BugFingerprint",
     "BugFollower",
+    "Channel",
     "Comment",
+    "Delivery",
     "DuplicateLink",
     "DuplicateVerdict",
     "Experiment",

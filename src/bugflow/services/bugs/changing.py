@@ -13,7 +13,7 @@ from bugflow.domain.notifications import NotificationKind
 from bugflow.domain.predictions import BugText, Task
 from bugflow.errors import LostUpdate
 from bugflow.schemas.bugs import BugDetail, BugPatch, BugUpdate, BugUpdated
-from bugflow.services import audit, feedback, notifications, retraining, teams
+from bugflow.services import audit, deliveries, feedback, notifications, retraining, teams
 from bugflow.services.bugs import reading
 from bugflow.services.duplicates import finding, fingerprints
 
@@ -145,6 +145,7 @@ def _move(session: Session, bug: Bug, new: Status, *, actor: Actor, now: datetim
     bug.resolved_at = now if new is Status.RESOLVED else None
     people = [bug.reporter_id, bug.assigned_to_id, *finding.followers_of(session, bug.id)]
     notifications.notify(session, NotificationKind.MOVED, bug_id=bug.id, user_ids=people, actor_id=actor.id, now=now)
+    deliveries.add_for_team(session, NotificationKind.MOVED, bug=bug, actor_id=actor.id, now=now)
 
 
 def _assign(session: Session, bug: Bug, user_id: int | None, *, actor: Actor, now: datetime) -> None:

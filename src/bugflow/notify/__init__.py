@@ -1,0 +1,1 @@
+"""Ways to tell people outside: addresses, messages, and what carries them."""

@@ -1,5 +1,6 @@
 """Addresses of receivers: which are taken, what each may contain, how Apprise reads them."""
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -204,6 +205,7 @@ def _read_web_hook(text: str) -> tuple[Provider, dict[str, Any]]:
 def plugin_class(provider: Provider) -> "type[NotifyBase]":
     """The plugin, imported when it is first asked for: Apprise takes a quarter of a second."""
     module, name = provider.plugin
+    logging.getLogger("apprise").propagate = False  # what it says may hold an address with its secrets
     found: type[NotifyBase] = getattr(import_module(f"apprise.plugins.{module}"), name)
     return found
 

@@ -31,7 +31,6 @@ def post(address: str, kind: ChannelKind, message: Message) -> None:
         body = without_commands(message.text(max_characters=int(plugin.body_maxlen * 0.9) - len(title)))
     heard = _Heard()
     logger = logging.getLogger("apprise")
-    logger.propagate = False  # what it says may hold the address
     logger.addHandler(heard)
     try:
         taken = plugin.notify(title=title, body=body, body_format="text")

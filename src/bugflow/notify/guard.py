@@ -58,6 +58,9 @@ def _refuse_private(event: str, arguments: tuple[object, ...]) -> None:
     if event != "socket.connect" or not getattr(_thread, "is_guarded", False):
         return
     connecting, address = arguments
-    is_internet = isinstance(connecting, socket.socket) and connecting.family in {socket.AF_INET, socket.AF_INET6}
+    if not isinstance(connecting, socket.socket):
+        raise PrivateReceiver
+    is_internet = connecting.family in {socket.AF_INET, socket.AF_INET6}
     if not (is_internet and isinstance(address, tuple) and is_public(str(address[0]))):
+        connecting.close()  # callers close it at an OSError only, and try the next address then, which this must not
         raise PrivateReceiver

@@ -74,7 +74,7 @@ class Message:
         """As plain text. What does not fit is counted in the end, not cut in the middle."""
         blocks = [_text_of(events) for events in self._by_bug()]
         for n_left_out in range(len(blocks) + 1):
-            more = [f"And {n_left_out} more in BugFlow."] if n_left_out else []
+            more = [f"And {n_left_out} more bugs in BugFlow."] if n_left_out else []
             text = "\n\n".join([*blocks[: len(blocks) - n_left_out], *more, self._last])
             if max_characters is None or len(text) <= max_characters:
                 break

@@ -33,9 +33,8 @@ class MailServer:
         self, server: SMTP, session: Session, envelope: Envelope
     ) -> str:
         if self.answer.startswith("2"):
-            self.mails.append(
-                cast("EmailMessage", BytesParser(policy=default).parsebytes(cast("bytes", envelope.content)))
-            )
+            content = cast("bytes", envelope.content)
+            self.mails.append(BytesParser(policy=default).parsebytes(content))
             self.receivers += envelope.rcpt_tos
         return self.answer
 

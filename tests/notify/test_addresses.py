@@ -241,6 +241,20 @@ def test_a_chat_is_given_no_commands() -> None:
     assert said.replace("\N{WORD JOINER}", "") == "@everyone <!channel> <b>x</b> [a](http://evil.example) a@b.c"
 
 
+@pytest.mark.parametrize(
+    ("form", "field"),
+    [("mmost://127.0.0.1:{}/3ccdd113474722377935511fc85d3dd4", "text"), ("ntfy://127.0.0.1:{}/t", "message")],
+)
+def test_a_chat_gets_text_with_the_link_as_it_is(form: str, field: str) -> None:
+    url = "https://bugs.example.com/bug?id=7"
+    event = Event("moved", 7, "Ask @everyone", "ann moved it.", url, datetime(2026, 3, 1, tzinfo=UTC))
+    with web_hook() as hook:
+        address = read(form.format(hook.port), allow_private=True)
+        Notifier(allow_private=True).send(address.text, address.kind, Message("k" * 32, (event,), ""))
+    said = hook.posted[0][field]
+    assert f"#7 Ask @\N{WORD JOINER}everyone\nann moved it.\n{url}" in said
+
+
 def test_a_message_that_is_too_long_counts_what_it_leaves_out() -> None:
     events = tuple(
         Event("moved", n, f"Bug {n}", "ann moved it.", "", datetime(2026, 3, 1, tzinfo=UTC)) for n in range(50)

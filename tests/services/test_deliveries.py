@@ -131,7 +131,7 @@ def test_no_title_breaks_a_mail(place: House, ann: Person, dev: Person, mail: Ma
     (one,) = mail.mails
     assert mail.receivers == ["dev@example.com"]
     assert one["Bcc"] is None
-    assert len(one.get_all("Subject")) == 1
+    assert len(one.get_all("Subject", [])) == 1
     assert "\n" not in one["Subject"]
     assert "\u202e" not in one["Subject"]
     assert one["Subject"].removeprefix("BugFlow #1: ")[:6] == title[:6]
@@ -174,6 +174,9 @@ def test_what_nobody_takes_for_a_day_is_given_up_and_counted(
         rest(place, hours=1)
     state = channel_of(dev, channel_id)
     assert (state["n_given_up"], state["n_waiting"], state["problem"]) == (3, 0, "it answered 410.")
+    metrics = place.client.get("/metrics").text
+    assert "bugflow_deliveries_given_up 3.0" in metrics
+    assert "bugflow_deliveries_waiting 0.0" in metrics
     hook.status = 200
     ann.report()
     rest(place, hours=1)

@@ -8,10 +8,12 @@ from sqlalchemy import select
 from tests.conftest import BOTH
 from tests.factories import House
 
-from bugflow.db.tables import Bug, IdempotencyKey, Notification, SignIn
+from bugflow.db.tables import Bug, Channel, Delivery, IdempotencyKey, Notification, SignIn
+from bugflow.domain.channels import ChannelKind, DeliveryState, Rhythm
 from bugflow.domain.notifications import NotificationKind
 from bugflow.services import housekeeping
 from bugflow.services.housekeeping import (
+    KEEP_DELIVERIES_DAYS,
     KEEP_IDEMPOTENCY_KEYS_DAYS,
     KEEP_READ_NOTIFICATIONS_DAYS,
     KEEP_SIGN_INS_DAYS,
@@ -58,6 +60,25 @@ def aged(house: House) -> House:
                     read_at=read_at,
                 )
             )
+        channel = Channel(
+            user_id=ann.id,
+            kind=ChannelKind.EMAIL,
+            name="",
+            address="ann@example.com",
+            shown="ann@example.com",
+            wanted=[],
+            rhythm=Rhythm.AT_ONCE,
+            created_at=read,
+        )
+        session.add(channel)
+        session.flush()
+        ended = now - timedelta(days=KEEP_DELIVERIES_DAYS)
+        for ended_at, state in (
+            (ended - SECOND, DeliveryState.SENT),
+            (ended + SECOND, DeliveryState.SENT),
+            (None, DeliveryState.WAITING),
+        ):
+            session.add(Delivery(channel_id=channel.id, state=state, created_at=read, ended_at=ended_at))
     return house
 
 
@@ -67,6 +88,7 @@ def _left(house: House) -> tuple[set[str], set[str], list[bool]]:
         keys = set(session.scalars(select(IdempotencyKey.key)))
         unread = sorted(moment is None for moment in session.scalars(select(Notification.read_at)))
         assert session.scalar(select(Bug.id)) is not None
+        assert len(session.scalars(select(Delivery.id)).all()) == 2
     return sign_ins, keys, unread
 
 
@@ -75,10 +97,10 @@ LEFT = ({"young, expired", "young, ended"}, {"young"}, [False, True])
 
 def test_only_what_is_old_is_removed(aged: House) -> None:
     with aged.runtime.database.write() as session:
-        assert housekeeping.tidy(session, now=aged.now) == Tidied(2, 1, 1)
+        assert housekeeping.tidy(session, now=aged.now) == Tidied(2, 1, 1, 1)
     assert _left(aged) == LEFT
     with aged.runtime.database.write() as session:
-        assert housekeeping.tidy(session, now=aged.now) == Tidied(0, 0, 0)
+        assert housekeeping.tidy(session, now=aged.now) == Tidied(0, 0, 0, 0)
 
 
 def test_whoever_is_signed_in_stays_so(aged: House) -> None:
@@ -97,7 +119,7 @@ def test_the_daily_job_does_it_and_is_kept_in_the_database(aged: House) -> None:
     assert status.status == "SUCCESS"
     assert (step["function_name"], step["output"]) == (
         "tidy",
-        {"n_sign_ins": 2, "n_idempotency_keys": 1, "n_notifications": 1},
+        {"n_sign_ins": 2, "n_idempotency_keys": 1, "n_notifications": 1, "n_deliveries": 1},
     )
     assert _left(aged) == LEFT
 

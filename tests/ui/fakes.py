@@ -90,6 +90,8 @@ class FakeApi:
         self.promises = {"severity": 0.9, "team": 0.9}
         self.reasons: list[str] = []
         self.pins: list[dict[str, Any]] = []
+        self.channels: dict[int, dict[str, Any]] = {}
+        self.test_problem: str | None = None
 
     @property
     def transport(self) -> httpx2.MockTransport:
@@ -188,6 +190,11 @@ class FakeApi:
             (r"POST /feedback/pins", lambda: self._pin(me, body)),
             (r"DELETE /feedback/pins/(\d+)/(\w+)", lambda key, task: self._unpin(int(key), task)),
             (r"GET /notifications", lambda: {"items": []}),
+            (r"GET /channels", lambda: list(self.channels.values())),
+            (r"POST /channels", lambda: self._add_channel(body)),
+            (r"PATCH /channels/(\d+)", lambda key: self._change_channel(int(key), body)),
+            (r"DELETE /channels/(\d+)", lambda key: self._remove_channel(int(key))),
+            (r"POST /channels/(\d+)/test", lambda key: self._test_channel(int(key))),
             (r"POST /auth/logout", lambda: self._sign_out(request)),
             (r"GET /stats/overview", self._overview),
             (r"GET /stats/severity", self._severities),
@@ -315,6 +322,37 @@ class FakeApi:
     def _unfollow(self, me: int, key: int) -> httpx2.Response:
         self.followers[key].discard(me)
         return httpx2.Response(204)
+
+    def _add_channel(self, body: dict[str, Any]) -> httpx2.Response:
+        if body["address"].startswith("exec:"):
+            return self.problem(422, "RefusedAddress", "The address cannot be used: 'exec://' is not taken.")
+        key = len(self.channels) + 1
+        self.channels[key] = {
+            "id": key,
+            "kind": "email" if "@" in body["address"] else "slack",
+            "shown": body["address"] if "@" in body["address"] else "…i7FQ",
+            "created_at": NOW.isoformat(),
+            **dict.fromkeys(("delivered_at", "problem", "failing_since", "team")),
+            "n_waiting": 0,
+            "n_given_up": 0,
+            "is_testing": False,
+            **{name: value for name, value in body.items() if name != "address"},
+        }
+        return httpx2.Response(201, json=self.channels[key])
+
+    def _change_channel(self, key: int, body: dict[str, Any]) -> dict[str, Any]:
+        self.channels[key].update(body)
+        return self.channels[key]
+
+    def _remove_channel(self, key: int) -> httpx2.Response:
+        del self.channels[key]
+        return httpx2.Response(204)
+
+    def _test_channel(self, key: int) -> httpx2.Response:
+        at = {"failing_since" if self.test_problem else "delivered_at": NOW.isoformat()}
+        answer = {**self.channels[key], "is_testing": True}
+        self.channels[key].update(at, problem=self.test_problem)
+        return httpx2.Response(202, json=answer)
 
     def _sign_out(self, request: httpx2.Request) -> httpx2.Response:
         self.tokens.pop(request.headers["Authorization"].removeprefix("Bearer "), None)

@@ -286,9 +286,55 @@ def test_signing_out_ends_the_session_in_every_tab_and_at_the_api(api: FakeApi, 
 
 def test_settings_are_sent_as_chosen(api: FakeApi, page_of: Open) -> None:
     app = page_of("pm", "settings")
-    app.radio[0].set_value("dark")
+    next(one for one in app.radio if one.label == "Theme").set_value("dark")
     press(app, "Save preferences")
     assert api.profiles[3]["preferences"] == {"theme": "dark", "muted": []}
+
+
+class TestChannels:
+    def test_an_address_is_added_tested_changed_and_removed(self, api: FakeApi, page_of: Open) -> None:
+        app = page_of("tess", "settings")
+        assert "No channel yet" in html_of(app)
+        app.text_input(key="new_channel_address_own_email").set_value("tess@example.com")
+        press(app, "Add")
+        assert (api.channels[1]["shown"], api.channels[1]["rhythm"], api.channels[1]["team"]) == (
+            "tess@example.com",
+            "at_once",
+            None,
+        )
+        assert "Nothing was sent yet." in html_of(app)
+        press(app, "Test")
+        assert "Works, last delivered" in html_of(app)
+        app.radio(key="channel_rhythm_1").set_value("daily")
+        press(app, "Save")
+        assert api.channels[1]["rhythm"] == "daily"
+        press(app, "Remove the channel")
+        assert api.channels == {}
+
+    def test_a_refused_address_is_said_and_a_failing_channel_says_why(self, api: FakeApi, page_of: Open) -> None:
+        app = page_of("tess", "settings")
+        app.text_input(key="new_channel_address_own_email").set_value("exec://x")
+        press(app, "Add")
+        assert "is not taken" in app.error[0].value
+        app.text_input(key="new_channel_address_own_email").set_value("a@example.com")
+        press(app, "Add")
+        api.test_problem = "<b>550</b> no such user"
+        press(app, "Test")
+        assert "&lt;b&gt;550&lt;/b&gt; no such user" in html_of(app)
+
+    def test_a_pm_adds_a_channel_of_a_team(self, api: FakeApi, page_of: Open) -> None:
+        app = page_of("pm", "admin")
+        app.session_state["tab"] = "Channels"
+        app.run()
+        app.selectbox(key="new_channel_kind_team").set_value("slack").run()
+        address = "https://hooks.slack.com/services/T/B/TIiajkdnlazkcOXrIdevi7FQ"
+        app.text_input(key="new_channel_address_team_slack").set_value(address)
+        press(app, "Add")
+        assert (api.channels[1]["team"], api.channels[1]["wanted"]) == (
+            "Backend",
+            ["team", "moved", "commented", "corrected"],
+        )
+        assert "TIiajkdn" not in html_of(app)
 
 
 def test_a_page_costs_at_most_four_calls_after_the_first(api: FakeApi, page_of: Open) -> None:

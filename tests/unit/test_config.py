@@ -35,6 +35,9 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp
         ("DATABASE_URL", "mysql://x"),
         ("DATABASE_URL", "bugflow.db"),
         ("LOG_LEVEL", "LOUD"),
+        ("SMTP_URL", "smtp://mail.example.com"),
+        ("PUBLIC_URL", "bugs.example.com"),
+        ("DIGEST_HOUR", "24"),
     ],
 )
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:

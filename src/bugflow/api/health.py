@@ -1,5 +1,6 @@
 """Whether the process lives, whether it welcomes requests, what it counted."""
 
+from contextlib import suppress
 from typing import Literal
 
 from fastapi import APIRouter, Depends, Response
@@ -7,8 +8,10 @@ from pydantic import BaseModel
 
 from bugflow.api.bugs import MetricsDep
 from bugflow.api.deps import Anyone, RuntimeDep
+from bugflow.errors import DatabaseUnavailable
 from bugflow.ml.duplicates.search import NoSearch
 from bugflow.runtime import check_schema
+from bugflow.services import deliveries
 
 router = APIRouter(tags=["health"], dependencies=[Depends(Anyone())])
 
@@ -50,6 +53,10 @@ def readyz(runtime: RuntimeDep) -> Ready:
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-def metrics(metrics: MetricsDep) -> Response:
-    """Counters for Prometheus."""
+def metrics(metrics: MetricsDep, runtime: RuntimeDep) -> Response:
+    """Counters for Prometheus; those of the database stay as they were while it does not answer."""
+    with suppress(DatabaseUnavailable), runtime.database.read() as session:
+        n_waiting, n_given_up = deliveries.count(session)
+        metrics.waiting.set(n_waiting)
+        metrics.given_up.set(n_given_up)
     return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -34,6 +34,12 @@ class Metrics:
             registry=self.registry,
         )
         self.corrections = Counter("bugflow_feedback", "Words of PMs on predictions.", registry=self.registry)
+        self.waiting = Gauge(
+            "bugflow_deliveries_waiting", "Messages to channels that are not delivered yet.", registry=self.registry
+        )
+        self.given_up = Gauge(
+            "bugflow_deliveries_given_up", "Messages that no receiver took for a day.", registry=self.registry
+        )
         self.models = Info("bugflow_models", "What answers for each task.", registry=self.registry)
         self.predictor = predictor
 

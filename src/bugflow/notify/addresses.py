@@ -136,6 +136,8 @@ def read_address(text: str, *, has_mail_server: bool, allow_private: bool) -> Ad
     plugin = make_plugin(provider, facts)
     if len(plugin) > 1:
         raise RefusedAddress(reason="it names several receivers. Add a channel for each of them.")
+    if plugin.port and not 0 < plugin.port < 65536:
+        raise RefusedAddress(reason=f"there is no port {plugin.port}.")
     host = str(getattr(plugin, "smtp_host", "") or plugin.host or "")
     if provider.has_own_host and not allow_private and not is_public(host):
         raise RefusedAddress(

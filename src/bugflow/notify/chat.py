@@ -21,7 +21,7 @@ def post(address: str, kind: ChannelKind, message: Message) -> None:
     Raises:
         Undelivered: It was not taken; says why.
     """
-    plugin = cast("Any", open_plugin(address))
+    plugin, body_format = cast("Any", open_plugin(address)), "text"
     if kind is ChannelKind.WEBHOOK:
         plugin.headers["Idempotency-Key"] = message.key
         plugin.payload_extras = {"id": message.key, "events": events_of(message), "attachments": ""}
@@ -29,11 +29,13 @@ def post(address: str, kind: ChannelKind, message: Message) -> None:
     else:
         title = without_commands(message.subject)
         body = without_commands(message.text(max_characters=int(plugin.body_maxlen * 0.9) - len(title)))
+    if kind is ChannelKind.TEAMS:  # reads Markdown; what Apprise makes of text has a backslash in each link
+        body, body_format = body.replace("\n", "\n\n"), "markdown"
     heard = _Heard()
     logger = logging.getLogger("apprise")
     logger.addHandler(heard)
     try:
-        taken = plugin.notify(title=title, body=body, body_format="text")
+        taken = plugin.notify(title=title, body=body, body_format=body_format)
     finally:
         logger.removeHandler(heard)
     if not taken:

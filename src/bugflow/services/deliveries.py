@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from bugflow.db.engine import Database
@@ -79,6 +79,12 @@ def add_for_team(session: Session, kind: NotificationKind, *, bug: Bug, actor_id
         for channel in session.scalars(query)
         if kind in channel.wanted
     )
+
+
+def count(session: Session) -> tuple[int, int]:
+    """How many events wait to be delivered, and how many never were."""
+    n_waiting = session.scalar(select(func.count()).select_from(Delivery).where(_WAITING)) or 0
+    return n_waiting, session.scalar(select(func.sum(Channel.n_given_up))) or 0
 
 
 # -- Turns: which worker delivers through which channel ---

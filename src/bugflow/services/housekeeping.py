@@ -8,11 +8,12 @@ from sqlalchemy import delete, or_
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningDelete
 
-from bugflow.db.tables import IdempotencyKey, Notification, SignIn
+from bugflow.db.tables import Delivery, IdempotencyKey, Notification, SignIn
 
 KEEP_SIGN_INS_DAYS = 30
 KEEP_IDEMPOTENCY_KEYS_DAYS = 2  # clients retry for minutes, not days
 KEEP_READ_NOTIFICATIONS_DAYS = 90
+KEEP_DELIVERIES_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,11 @@ class Tidied:
     n_sign_ins: int
     n_idempotency_keys: int
     n_notifications: int
+    n_deliveries: int
 
 
 def tidy(session: Session, *, now: datetime) -> Tidied:
-    """Remove sign-ins that ended, idempotency keys and read notifications, each some time after its use ended."""
+    """Remove sign-ins, idempotency keys, notifications and deliveries, each some time after its use ended."""
 
     def removed(statement: ReturningDelete[Any]) -> int:
         return len(session.execute(statement).all())
@@ -46,5 +48,10 @@ def tidy(session: Session, *, now: datetime) -> Tidied:
             delete(Notification)
             .where(Notification.read_at < now - timedelta(days=KEEP_READ_NOTIFICATIONS_DAYS))
             .returning(Notification.id)
+        ),
+        n_deliveries=removed(
+            delete(Delivery)
+            .where(Delivery.ended_at < now - timedelta(days=KEEP_DELIVERIES_DAYS))
+            .returning(Delivery.id)
         ),
     )

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from bugflow.domain.accounts import Role
 from bugflow.domain.bugs import EventKind, Status
 from bugflow.domain.experiments import ExperimentKind
+from bugflow.domain.channels import ChannelKind, Rhythm
 from bugflow.domain.feedback import FeedbackKind
 from bugflow.domain.notifications import NotificationKind
 from bugflow.domain.predictions import Decision, Severity, Source, Task
@@ -76,6 +77,17 @@ NOTIFICATION_NAMES = {
     NotificationKind.CORRECTED: "Prediction corrected",
     NotificationKind.REVIEW: "Needs a decision",
 }
+CHANNEL_NAMES = {
+    ChannelKind.EMAIL: "E-mail",
+    ChannelKind.SLACK: "Slack",
+    ChannelKind.TEAMS: "Microsoft Teams",
+    ChannelKind.DISCORD: "Discord",
+    ChannelKind.MATTERMOST: "Mattermost",
+    ChannelKind.TELEGRAM: "Telegram",
+    ChannelKind.NTFY: "ntfy",
+    ChannelKind.WEBHOOK: "Web hook",
+}
+RHYTHM_NAMES = {Rhythm.AT_ONCE: "At once", Rhythm.HOURLY: "Every hour", Rhythm.DAILY: "Once a day"}
 FEEDBACK_NAMES = {
     FeedbackKind.CORRECTION: "Corrected",
     FeedbackKind.CONFIRMATION: "Confirmed",

@@ -1,10 +1,11 @@
-"""Admin: people, teams, projects, and the audit log."""
+"""Admin: people, teams, projects, channels of teams, and the audit log."""
 
 from html import escape
 
 import streamlit as st
 
 from bugflow.ui import directory, look, trouble
+from bugflow.ui.channels import show_team_channels
 from bugflow.ui.session import Session, current
 
 PAGE_SIZE = 25
@@ -48,7 +49,7 @@ def show_audit(session: Session) -> None:
 def page() -> None:
     session = current()
     look.heading("Admin")
-    names = ["People", "Teams", "Projects", "Audit log"]
+    names = ["People", "Teams", "Projects", "Channels", "Audit log"]
     if not session.me.is_admin:
         names.remove("People")
     tabs = dict(zip(names, st.tabs(names, key="tab", on_change="rerun"), strict=True))
@@ -56,6 +57,7 @@ def page() -> None:
         "People": directory.show_people,
         "Teams": directory.show_teams,
         "Projects": directory.show_projects,
+        "Channels": show_team_channels,
         "Audit log": show_audit,
     }
     for name, tab in tabs.items():

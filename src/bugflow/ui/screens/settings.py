@@ -1,4 +1,4 @@
-"""Settings: how I am called, what I am told about, how BugFlow looks, my password."""
+"""Settings: how I am called, what I am told about and where, how BugFlow looks, my password."""
 
 from html import escape
 
@@ -8,6 +8,7 @@ from bugflow.domain.accounts import MIN_PASSWORD_CHARACTERS
 from bugflow.domain.notifications import NotificationKind
 from bugflow.schemas.accounts import Me, MePatch, PasswordChange, Preferences
 from bugflow.ui import look, trouble
+from bugflow.ui.channels import show_own_channels
 from bugflow.ui.format import NOTIFICATION_NAMES, ROLE_NAMES
 from bugflow.ui.session import Session, current
 
@@ -99,6 +100,7 @@ def page() -> None:
     left, right = st.columns(2, gap="large")
     with left:
         profile(session, me)
+        show_own_channels(session)
     with right:
         preferences(session, me)
         password(session)

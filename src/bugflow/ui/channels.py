@@ -1,0 +1,204 @@
+"""Channels: where one is told outside of the pages, of what, and when."""
+
+import time
+from html import escape
+
+import streamlit as st
+from pydantic import SecretStr
+
+from bugflow.domain.channels import TEAM_KINDS, ChannelKind, Rhythm
+from bugflow.domain.notifications import NotificationKind
+from bugflow.schemas.channels import ChannelCreate, ChannelPatch, ChannelRead
+from bugflow.ui import look, trouble
+from bugflow.ui.format import CHANNEL_NAMES, NOTIFICATION_NAMES, RHYTHM_NAMES, ago, moment_text
+from bugflow.ui.session import Session
+
+ADDRESSES = {
+    ChannelKind.EMAIL: ("E-mail address", "ann@example.com", ""),
+    ChannelKind.SLACK: ("Address of the web hook", "https://hooks.slack.com/services/…", "Slack: Incoming Webhooks."),
+    ChannelKind.TEAMS: (
+        "Address of the workflow",
+        "https://….logic.azure.com/workflows/…",
+        "Teams: Workflows, “Post to a channel when a webhook request is received”.",
+    ),
+    ChannelKind.DISCORD: (
+        "Address of the web hook",
+        "https://discord.com/api/webhooks/…",
+        "Discord: channel settings, Integrations, Webhooks.",
+    ),
+    ChannelKind.MATTERMOST: ("Address", "mmosts://chat.example.com/TOKEN", "Mattermost: Incoming Webhooks."),
+    ChannelKind.TELEGRAM: ("Address", "tgram://BOT_TOKEN/CHAT_ID", "Telegram: make a bot with @BotFather."),
+    ChannelKind.NTFY: ("Address", "ntfys://ntfy.example.com/TOPIC", ""),
+    ChannelKind.WEBHOOK: (
+        "Address",
+        "jsons://example.com/path?+X-Token=SECRET",
+        "Gets JSON by POST. jsons:// stands for https://, each +NAME=VALUE is a header.",
+    ),
+}
+"""What is asked for a kind: label, example, where one finds it."""
+
+TEST_SECONDS = 8
+"""How long to wait for the result of a test; a worker looks every second."""
+
+
+def show_own_channels(session: Session) -> None:
+    look.show('<h2 class="bf-sub">Channels</h2>')
+    look.show('<p class="bf-note">What you are told here can reach you elsewhere, too.</p>')
+    own = [one for one in session.client.list_channels() if one.team is None]
+    _add(session, teams=None)
+    _list(session, own)
+
+
+def show_team_channels(session: Session) -> None:
+    look.show('<p class="bf-note">Tell a whole team in one place: what comes to it and what becomes of it.</p>')
+    channels = [one for one in session.client.list_channels() if one.team is not None]
+    _add(session, teams=session.team_names)
+    _list(session, sorted(channels, key=lambda one: (one.team or "", one.id)))
+
+
+def _add(session: Session, *, teams: list[str] | None) -> None:
+    whose = "own" if teams is None else "team"
+    with st.expander("Add a channel", icon=":material/add_alert:"):
+        chosen = st.selectbox(
+            "How",
+            [str(kind) for kind in ChannelKind],
+            format_func=lambda one: CHANNEL_NAMES[ChannelKind(one)],
+            key=f"new_channel_kind_{whose}",
+        )
+        kind = ChannelKind(chosen)
+        label, example, hint = ADDRESSES[kind]
+        with st.form(f"new_channel_{whose}", border=False):
+            team = st.selectbox("Team", teams) if teams is not None else None
+            is_mine = kind is ChannelKind.EMAIL and team is None
+            address = st.text_input(
+                label,
+                (session.me.email or "") if is_mine else "",
+                max_chars=2000,
+                placeholder=example,
+                help=hint or None,
+                autocomplete="email" if is_mine else "off",
+                key=f"new_channel_address_{whose}_{kind}",
+            )
+            name = st.text_input("Name (optional)", max_chars=80, autocomplete="off")
+            wanted, rhythm = _choices(f"new_{whose}", NotificationKind if team is None else TEAM_KINDS, None)
+            if st.form_submit_button("Add", type="primary", icon=":material/add:"):
+                if not address.strip():
+                    st.warning("An address is needed.")
+                    return
+                with trouble.attempt():
+                    session.client.add_channel(
+                        ChannelCreate(
+                            address=SecretStr(address.strip()),
+                            name=name.strip(),
+                            team=team,
+                            wanted=wanted,
+                            rhythm=rhythm,
+                        )
+                    )
+                    _changed("Channel added. Send a test to see that it works.")
+
+
+def _choices(
+    key: str, kinds: "type[NotificationKind] | tuple[NotificationKind, ...]", channel: ChannelRead | None
+) -> tuple[list[NotificationKind], Rhythm]:
+    wanted = st.pills(
+        "Tell about",
+        [str(kind) for kind in kinds],
+        selection_mode="multi",
+        default=[str(kind) for kind in kinds if channel is None or kind in channel.wanted],
+        format_func=lambda kind: NOTIFICATION_NAMES[NotificationKind(kind)],
+        wrap=True,
+        key=f"channel_wanted_{key}",
+    )
+    rhythm = st.radio(
+        "When",
+        [str(rhythm) for rhythm in Rhythm],
+        index=0 if channel is None else list(Rhythm).index(channel.rhythm),
+        format_func=lambda one: RHYTHM_NAMES[Rhythm(one)],
+        horizontal=True,
+        key=f"channel_rhythm_{key}",
+    )
+    return [NotificationKind(kind) for kind in wanted], Rhythm(rhythm)
+
+
+def _list(session: Session, channels: list[ChannelRead]) -> None:
+    if not channels:
+        look.empty("No channel yet", "Messages stay in BugFlow until you add one.")
+    for one in channels:
+        with st.container(border=True):
+            look.show(_line(one))
+            with st.container(horizontal=True, gap="xsmall"):
+                if st.button("Test", icon=":material/send:", key=f"test_channel_{one.id}"):
+                    with trouble.attempt():
+                        _test(session, one)
+                with st.popover("Change", icon=":material/tune:", key=f"change_channel_{one.id}"):
+                    _change(session, one)
+                with st.popover("Remove", icon=":material/delete:", key=f"remove_channel_{one.id}"):
+                    st.warning("Nothing will be told here any more, and what still waits is dropped.")
+                    if st.button("Remove the channel", type="primary", key=f"removed_channel_{one.id}"):
+                        with trouble.attempt():
+                            session.client.remove_channel(one.id)
+                            _changed("Channel removed")
+
+
+def _line(one: ChannelRead) -> str:
+    every = len(NotificationKind) if one.team is None else len(TEAM_KINDS)
+    about = ", ".join(NOTIFICATION_NAMES[kind] for kind in one.wanted) or "Nothing: it rests"
+    kind = CHANNEL_NAMES[one.kind]
+    parts = [
+        f"<b>{escape(one.name or kind)}</b>",
+        look.team_chip(one.team) if one.team else "",
+        f'<span class="bf-soft">{kind}</span>' if one.name else "",
+        f'<span class="bf-soft">{escape(one.shown)}</span>',
+    ]
+    return (
+        f'<div class="bf-line">{"".join(parts)}</div>'
+        f'<p class="bf-note">{RHYTHM_NAMES[one.rhythm]} \N{MIDDLE DOT} '
+        f"{'Everything' if len(one.wanted) == every else about}</p>"
+        f'<p class="bf-note" role="status">{_state(one)}</p>'
+    )
+
+
+def _state(one: ChannelRead) -> str:
+    waiting = f" Waiting: {one.n_waiting}." if one.n_waiting else ""
+    lost = f" Could not be delivered: {one.n_given_up}." if one.n_given_up else ""
+    if one.is_testing:
+        return f"A test is on its way.{lost}"
+    if one.problem and one.failing_since:
+        since = f'<time title="{moment_text(one.failing_since)}">{ago(one.failing_since)}</time>'
+        return f'<b class="bf-failing">Could not be delivered</b>, since {since}: {escape(one.problem)}{waiting}{lost}'
+    if one.delivered_at:
+        when = f'<time title="{moment_text(one.delivered_at)}">{ago(one.delivered_at)}</time>'
+        return f"Works, last delivered {when}.{waiting}{lost}"
+    return f"Nothing was sent yet.{waiting}{lost}"
+
+
+def _test(session: Session, channel: ChannelRead) -> None:
+    session.client.test_channel(channel.id)
+    with st.spinner("Sending a test"):
+        for _ in range(TEST_SECONDS):
+            time.sleep(1)
+            now = next((one for one in session.client.list_channels() if one.id == channel.id), None)
+            if now is None or not now.is_testing:
+                break
+    if now is None or now.is_testing:
+        _changed("The test is on its way. Look again in a moment.", icon=":material/schedule:")
+    elif now.problem:
+        _changed(trouble.plain(f"Could not be delivered: {now.problem}"), icon=":material/error:")
+    else:
+        _changed("The test arrived")
+
+
+def _change(session: Session, one: ChannelRead) -> None:
+    with st.form(f"channel_{one.id}", border=False):
+        name = st.text_input("Name", one.name, max_chars=80, autocomplete="off", key=f"channel_name_{one.id}")
+        wanted, rhythm = _choices(str(one.id), NotificationKind if one.team is None else TEAM_KINDS, one)
+        if st.form_submit_button("Save", type="primary", icon=":material/save:"):
+            with trouble.attempt():
+                session.client.update_channel(one.id, ChannelPatch(name=name.strip(), wanted=wanted, rhythm=rhythm))
+                _changed("Saved")
+
+
+def _changed(message: str, *, icon: str = ":material/check:") -> None:
+    trouble.toast_later(message, icon=icon)
+    st.rerun()

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "2026_11_25_channels"
-down_revision = "2026_11_24_registry"
+down_revision = "2026_11_25_pin"
 branch_labels = None
 depends_on = None
 

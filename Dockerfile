@@ -12,7 +12,7 @@ RUN python -m venv /opt/bugflow
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY src/bugflow/__init__.py src/bugflow/__init__.py
 # First what it needs, so that a change of our own code does not fetch everything anew.
-RUN pip install --no-cache-dir -c constraints.txt ".[redis]"
+RUN pip install --no-cache-dir -c constraints.txt ".[redis,s3]"
 COPY src src
 RUN pip install --no-cache-dir --no-deps --force-reinstall .
 

@@ -1,6 +1,7 @@
 """All settings: typed, described, read from `BUGFLOW_…` variables."""
 
 import os
+import re
 import secrets
 import socket
 import tempfile
@@ -46,6 +47,11 @@ class Settings(BaseSettings):
     attachments_per_bug: int = Field(20, ge=1, description="How many attachments a bug can have.")
     models_dir: Path | None = Field(
         None, description="Folder of model artifacts (severity-1, team-1, …); empty: the models that ship with BugFlow."
+    )
+    model_store: str = Field(
+        "",
+        description="Where hosts share what they train: s3://BUCKET/FOLDER (extra `s3`), gs://BUCKET/FOLDER (extra "
+        "`gs`) or file:///FOLDER, of this installation alone; empty: models stay in the data folder.",
     )
     machine_sets_critical: bool = Field(
         False, description="Whether the machine may set `critical` on its own; else it sets `high` and asks a person."
@@ -104,6 +110,13 @@ class Settings(BaseSettings):
         if value and not value.startswith(("https://", "http://")):
             raise ValueError("must start with https:// or http://")
         return value.rstrip("/")
+
+    @field_validator("model_store", mode="after")
+    @classmethod
+    def _known_place(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[a-z][a-z0-9]*://[^@?#]*[^@?#/]/?", value):
+            raise ValueError("must be like s3://BUCKET/FOLDER; keys belong in AWS_ACCESS_KEY_ID and its like")
+        return value
 
     @field_validator("secret_key", mode="after")
     @classmethod

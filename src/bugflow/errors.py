@@ -16,7 +16,7 @@ class BugFlowError(Exception):
         super().__init__(cleandoc(type(self).__doc__ or "").format(**facts))
 
     def __reduce__(self) -> tuple[partial["BugFlowError"], tuple[()]]:
-        """So that it comes back whole from another process: exceptions are remade from positional arguments."""
+        """So that it comes back whole from another process or a job's row; exceptions travel by position otherwise."""
         return partial(type(self), **self.facts), ()
 
     @property
@@ -222,6 +222,10 @@ class Undelivered(Unavailable):
 
 class ArtifactCorrupt(Unavailable):
     """The model in {path} is refused: {reason}"""
+
+
+class StoreUnavailable(Unavailable):
+    """The model store {url} cannot be used: {reason}"""
 
 
 class MissingExtra(Unavailable):

@@ -22,6 +22,7 @@ from bugflow.ml.encoder import load_encoder
 from bugflow.ml.live import LivePredictor
 from bugflow.ml.predictor import Assessor, find_newest
 from bugflow.ml.shelf import Shelf
+from bugflow.ml.store import open_store
 from bugflow.notify.notifier import Notifier
 from bugflow.services import live, memory
 from bugflow.services.bugs.reporting import TriagePolicy
@@ -49,7 +50,7 @@ class Runtime:
     @property
     def shelf(self) -> Shelf:
         """Where this installation's models lie."""
-        return Shelf(self.settings.data_dir / "models", self.settings.models_dir)
+        return open_shelf(self.settings)
 
     @property
     def notifier(self) -> Notifier:
@@ -99,6 +100,16 @@ def open_database(settings: Settings) -> Database:
     return Database(make_engine(settings.database))
 
 
+def open_shelf(settings: Settings) -> Shelf:
+    """Where an installation's models lie, and the store that its hosts share, if any.
+
+    Raises:
+        InvalidSettings: The store is of no known kind, or the package for it is missing.
+    """
+    store = open_store(settings.model_store) if settings.model_store else None
+    return Shelf(settings.data_dir / "models", settings.models_dir, store)
+
+
 def check_schema(database: Database) -> None:
     """Let pass a database that this version understands.
 
@@ -136,12 +147,12 @@ def build_runtime(settings: Settings) -> Runtime:
     Raises:
         DatabaseOutdated: The database must be migrated first.
         DatabaseUnavailable: It does not answer.
-        InvalidSettings: The data folder or the secret cannot be used.
+        InvalidSettings: The data folder, the secret or the model store cannot be used.
     """
+    shelf = open_shelf(settings)
     database = open_database(settings)
     check_schema(database)
     duplicates = open_search(database, settings.models_dir)
-    shelf = Shelf(settings.data_dir / "models", settings.models_dir)
     return Runtime(
         settings=settings,
         database=database,

@@ -202,6 +202,18 @@ def test_doctor_says_what_to_do(run: Run, data: Path) -> None:
     assert "ok   models that are whole" in done.out
 
 
+def test_doctor_finds_a_model_store_that_cannot_be_written(
+    run: Run, migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUGFLOW_MODEL_STORE", f"file://{tmp_path}/shared")
+    assert "ok   a model store that can be written, if one is set" in run("doctor").out
+    (tmp_path / "blocked").write_text("no folder")
+    monkeypatch.setenv("BUGFLOW_MODEL_STORE", f"file://{tmp_path}/blocked/models")
+    done = run("doctor")
+    assert done.code == 1
+    assert "FIX  a model store that can be written, if one is set: The model store file://" in done.out
+
+
 def test_doctor_finds_damaged_models(run: Run, migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "models").mkdir()
     monkeypatch.setenv("BUGFLOW_MODELS_DIR", str(tmp_path / "models"))

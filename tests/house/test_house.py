@@ -134,3 +134,9 @@ def test_no_file_of_the_repository_names_a_machine_or_a_registry() -> None:
         text = path.read_text(errors="replace")
         found += [f"{name}: {word}" for word in (*hosts, *folders) if word in text]
     assert found == []
+
+
+def test_an_error_comes_back_whole_from_where_jobs_keep_it() -> None:
+    error = errors.NotFound(what="model", key="team-9")
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), again.facts) == (errors.NotFound, str(error), error.facts)

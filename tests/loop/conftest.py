@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -70,9 +71,9 @@ class Loop:
         return self.run(run_id)
 
 
-@pytest.fixture
-def loop(tmp_path: Path, sqlite_template: Path) -> Iterator[Loop]:
-    settings = make_settings(tmp_path / "data", retrain_after_corrections=50)
+@contextmanager
+def open_loop(folder: Path, sqlite_template: Path, **overrides: Any) -> Iterator[Loop]:
+    settings = make_settings(folder / "data", retrain_after_corrections=50, **overrides)
     settings.data_dir.mkdir()
     replace_sqlite(sqlite_template, settings.data_dir / "bugflow.db")
     runtime = build_runtime(settings)
@@ -86,3 +87,9 @@ def loop(tmp_path: Path, sqlite_template: Path) -> Iterator[Loop]:
     ):
         yield Loop(house, house.person("pia", "pm"), house.person("tom"))
     runtime.database.engine.dispose()
+
+
+@pytest.fixture
+def loop(tmp_path: Path, sqlite_template: Path) -> Iterator[Loop]:
+    with open_loop(tmp_path, sqlite_template) as loop:
+        yield loop

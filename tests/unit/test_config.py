@@ -38,12 +38,26 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp
         ("SMTP_URL", "smtp://mail.example.com"),
         ("PUBLIC_URL", "bugs.example.com"),
         ("DIGEST_HOUR", "24"),
+        ("MODEL_STORE", "bucket/models"),
+        ("MODEL_STORE", "s3://"),
+        ("MODEL_STORE", "s3://key:secret@bucket"),
+        ("MODEL_STORE", "cache::s3://bucket"),
     ],
 )
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
     monkeypatch.setenv(f"BUGFLOW_{variable}", value)
     with pytest.raises(InvalidSettings, match=f"BUGFLOW_{variable}: "):
         load_settings()
+
+
+@pytest.mark.parametrize("url", ["", "s3://bucket", "s3://bucket/a/b/", "gs://bucket/a", "file:///a b", "memory://x"])
+def test_a_model_store_is_an_address_without_keys(url: str) -> None:
+    assert load_settings(model_store=url).model_store == url
+
+
+def test_an_installation_whose_model_store_nobody_knows_does_not_start(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettings, match="nothing is known of nowhere://"):
+        build_runtime(make_settings(tmp_path, model_store="nowhere://bucket"))
 
 
 def test_each_worker_on_postgresql_has_its_name_or_that_of_its_host() -> None:

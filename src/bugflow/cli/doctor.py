@@ -13,7 +13,7 @@ from bugflow.config import Settings, load_settings
 from bugflow.db.engine import MIN_SAFE_SQLITE, sqlite_driver
 from bugflow.errors import BugFlowError
 from bugflow.ml.predictor import load_predictor
-from bugflow.runtime import check_schema, open_database
+from bugflow.runtime import check_schema, open_database, open_shelf
 
 MIN_FREE_BYTES = 1_000_000_000  # SQLite needs room for the write-ahead log and for migrations that copy a table
 FIRST_SANE_YEAR = 2025
@@ -29,6 +29,7 @@ def doctor() -> None:
         ("a secret of its own", _secret),
         ("a database at this version", _database),
         ("models that are whole", _models),
+        ("a model store that can be written, if one is set", _store),
         ("free ports 8000 and 8501", _ports),
         ("a clock that is set", lambda _: None if time.gmtime().tm_year >= FIRST_SANE_YEAR else "Set the clock."),
     ]
@@ -79,6 +80,13 @@ def _database(settings: Settings) -> str | None:
 def _models(settings: Settings) -> str | None:
     problems = load_predictor(settings.models_dir).problems
     return " ".join(problems.values()) or None
+
+
+def _store(settings: Settings) -> str | None:
+    store = open_shelf(settings).store
+    if store is not None:
+        store.check()
+    return None
 
 
 def _ports(_settings: Settings) -> str | None:

@@ -13,7 +13,7 @@ from bugflow.config import load_settings
 from bugflow.domain.predictions import Task
 from bugflow.domain.registry import Trigger
 from bugflow.ml.shelf import Shelf
-from bugflow.runtime import check_schema, open_database, utc_now
+from bugflow.runtime import check_schema, open_database, open_shelf, utc_now
 from bugflow.services import registry, retraining
 
 Reason = Annotated[str, typer.Option(help="Why; it is kept with the model.")]
@@ -26,7 +26,7 @@ def changing() -> Iterator[tuple[Session, Shelf]]:
     database = open_database(settings)
     check_schema(database)
     with database.write() as session:
-        yield session, Shelf(settings.data_dir / "models", settings.models_dir)
+        yield session, open_shelf(settings)
 
 
 def registered() -> None:

@@ -29,7 +29,7 @@ READ = ("meaning", "learned")  # the parts of a model that score a text's vector
 TRANSFORMER_FILES = (NETWORK, TOKENIZER, LABELS, CALIBRATION, RECIPE, REPORT, CARD)
 
 TASK_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_NAME = re.compile(TASK_NAME.pattern + r"-[1-9][0-9]{0,8}")
+MODEL_NAME = re.compile(TASK_NAME.pattern + r"-[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def artifact_name(path: Path) -> str:
         ArtifactCorrupt: It does not.
     """
     name = path.name
-    if not _NAME.fullmatch(name):
+    if not MODEL_NAME.fullmatch(name):
         raise ArtifactCorrupt(path=path, reason="a model folder is named like `severity-1`: a task and a number.")
     return name
 
@@ -74,9 +74,9 @@ def find_artifact(path: Path) -> Path:
         NotFound: There is no model.
         Ambiguous: There are models of several tasks.
     """
-    if (path / MANIFEST).exists() or _NAME.fullmatch(path.name):
+    if (path / MANIFEST).exists() or MODEL_NAME.fullmatch(path.name):
         return path
-    found = [folder.parent for folder in path.glob(f"*/{MANIFEST}") if _NAME.fullmatch(folder.parent.name)]
+    found = [folder.parent for folder in path.glob(f"*/{MANIFEST}") if MODEL_NAME.fullmatch(folder.parent.name)]
     if not found:
         raise NotFound(what="model", key=path)
     if len({folder.name.rpartition("-")[0] for folder in found}) > 1:

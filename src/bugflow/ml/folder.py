@@ -97,7 +97,7 @@ def _plain_files(path: Path) -> set[str]:
 
 
 @contextmanager
-def refused_if_unreadable(path: Path) -> Iterator[None]:
+def refused_if_unreadable(path: Path | str) -> Iterator[None]:
     """Call a folder corrupt whose contents cannot be understood, whatever the reason."""
     try:
         yield

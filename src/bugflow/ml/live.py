@@ -10,11 +10,10 @@ import structlog
 from bugflow.domain.duplicates import Reading
 from bugflow.domain.experiments import gets_challenger
 from bugflow.domain.predictions import Assessment, BugText, Decision, Explanation, Prediction, Source, Task
-from bugflow.errors import ArtifactCorrupt, BugFlowError
+from bugflow.errors import BugFlowError
 from bugflow.ml.artifact import Artifact
 from bugflow.ml.duplicates.search import DuplicateSearch, NoSearch
 from bugflow.ml.predictor import Predictor, load_task_artifact
-from bugflow.ml.shelf import hash_manifest
 
 log = structlog.get_logger()
 
@@ -24,11 +23,13 @@ class Champion:
     """A model that is to answer.
 
     Attributes:
-        manifest_hash: What its manifest must hash to; empty where nothing is known of it.
+        manifest_hash: What its manifest hashes to; empty where nothing is known of it.
+        problem: Why it cannot be had.
     """
 
     path: Path
     manifest_hash: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +113,13 @@ class LivePredictor:
                 if champion is None:
                     problems[task] = f"There is no {task.value} model."
                     continue
-                try:
-                    artifacts[task] = self._load(champion, task)
-                except BugFlowError as error:
-                    problems[task] = str(error)
-                    if former := self._now[0].artifacts.get(task):
-                        artifacts[task] = former
+                found = self._load(champion, task)
+                if not isinstance(found, str):
+                    artifacts[task] = found
+                    continue
+                problems[task] = found
+                if former := self._now[0].artifacts.get(task):
+                    artifacts[task] = former
             others = self._load_challengers(standing.challengers)
             former_ones = self._now[0].artifacts.values()
             self._now = (Predictor(artifacts, problems, self._duplicates), Predictor(others), standing)
@@ -129,18 +131,24 @@ class LivePredictor:
         """The other models of comparisons; one that cannot be used says nothing, and nobody has to wait for it."""
         found = {}
         for task, challenger in challengers.items():
-            try:
-                found[task] = self._load(challenger.model, task)
-            except BugFlowError as error:
-                log.warning("challenger.refused", task=task.value, reason=str(error))
+            one = self._load(challenger.model, task)
+            if isinstance(one, str):
+                log.warning("challenger.refused", task=task.value, reason=one)
+            else:
+                found[task] = one
         return found
 
-    def _load(self, champion: Champion, task: Task) -> Artifact:
-        if champion not in self._loaded:
-            if champion.manifest_hash and hash_manifest(champion.path) != champion.manifest_hash:
-                raise ArtifactCorrupt(path=champion.path, reason="it is not the one that was registered.")
-            self._loaded[champion] = load_task_artifact(champion.path, task)
-        return self._loaded[champion]
+    def _load(self, champion: Champion, task: Task) -> Artifact | str:
+        """The model, or why there is none."""
+        wanted = replace(champion, problem="")
+        if wanted not in self._loaded:
+            if champion.problem:
+                return champion.problem
+            try:
+                self._loaded[wanted] = load_task_artifact(champion.path, task)
+            except BugFlowError as error:
+                return str(error)
+        return self._loaded[wanted]
 
     @property
     def versions(self) -> Mapping[Task, str]:

@@ -8,7 +8,7 @@ from bugflow.db.engine import Database
 from bugflow.db.tables import Feedback, ModelRow, ModelStage
 from bugflow.domain.predictions import Task
 from bugflow.domain.registry import Stage
-from bugflow.errors import NotFound
+from bugflow.errors import BugFlowError
 from bugflow.ml.live import Challenger, Champion, Standing
 from bugflow.ml.shelf import Shelf
 from bugflow.services import registry
@@ -25,7 +25,10 @@ _NEWEST_WORDS = select(Feedback.task, func.max(Feedback.id)).group_by(Feedback.t
 
 
 def follow(database: Database, shelf: Shelf) -> Callable[[], Standing]:
-    """What tells which models are to answer now, in a short transaction of its own."""
+    """What tells which models are to answer now, in a short transaction of its own.
+
+    A model that another host made is fetched after it.
+    """
 
     def find() -> Standing:
         with database.read() as session:
@@ -33,12 +36,10 @@ def follow(database: Database, shelf: Shelf) -> Callable[[], Standing]:
             promises = find_promises(session)
             learned = {task: word for task, word in session.execute(_LEARNED_WORDS).all()}  # noqa: C416 - rows, not pairs
             newest = {task: word for task, word in session.execute(_NEWEST_WORDS).all()}  # noqa: C416 - rows, not pairs
-            challengers = {
-                row.task: Challenger(row.id, _place(shelf, session.get_one(ModelRow, row.challenger)), row.share)
-                for row in measuring.find_running(session)
-            }
+            compared = [(row, session.get_one(ModelRow, row.challenger)) for row in measuring.find_running(session)]
         champions = {task: Champion(path) for task in Task if (path := shelf.find_first(task)) is not None}
         champions |= {task: _place(shelf, row) for task, row in promoted.items()}
+        challengers = {row.task: Challenger(row.id, _place(shelf, model), row.share) for row, model in compared}
         unlearned = {task: learned.get(task, 0) for task, word in newest.items() if word > learned.get(task, 0)}
         return Standing(champions, promises, unlearned, challengers)
 
@@ -47,6 +48,6 @@ def follow(database: Database, shelf: Shelf) -> Callable[[], Standing]:
 
 def _place(shelf: Shelf, row: ModelRow) -> Champion:
     try:
-        return Champion(shelf.get(row.name), row.manifest_hash)
-    except NotFound:
-        return Champion(shelf.own / row.name, row.manifest_hash)  # is refused, and says so
+        return Champion(shelf.get(row.name, manifest_hash=row.manifest_hash), row.manifest_hash)
+    except BugFlowError as error:  # asked for again each time, because a store comes back
+        return Champion(shelf.own / row.name, row.manifest_hash, problem=str(error))

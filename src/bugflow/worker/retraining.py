@@ -9,10 +9,11 @@ from typing import Any
 
 import structlog
 from dbos import DBOS
+from dbos import error as dbos_errors
 
 from bugflow.config import Settings
 from bugflow.domain.predictions import Task
-from bugflow.errors import BugFlowError, DatabaseUnavailable, Invalid
+from bugflow.errors import BugFlowError, DatabaseUnavailable, Invalid, StoreUnavailable
 from bugflow.ml.prepare.workers import environment_of_workers, start_worker
 from bugflow.ml.shelf import Shelf
 from bugflow.runtime import Runtime, open_database
@@ -22,10 +23,10 @@ log = structlog.get_logger()
 
 NICE = 10  # a ninth of a core beside a request that wants it, all of it else
 
-AGAIN: dict[str, Any] = {  # a database that is gone for a moment ends no run
+AGAIN: dict[str, Any] = {  # a database or a store that is gone for a moment ends no run
     "retries_allowed": True,
     "max_attempts": 5,
-    "should_retry": lambda error: isinstance(error, DatabaseUnavailable),
+    "should_retry": lambda error: isinstance(error, DatabaseUnavailable | StoreUnavailable),
 }
 
 
@@ -66,8 +67,9 @@ def make_workflow(runtime: Runtime) -> Callable[[int], None]:
             conclude(run_id)
         except Exception as error:
             log.warning("retraining.failed", run_id=run_id, exc_info=True)
-            reason = str(error) if isinstance(error, BugFlowError) else f"{type(error).__name__}, see the log."
-            fail(run_id, reason, refused=isinstance(error, Invalid))
+            cause = error.errors[-1] if isinstance(error, dbos_errors.DBOSMaxStepRetriesExceeded) else error
+            reason = str(cause) if isinstance(cause, BugFlowError) else f"{type(cause).__name__}, see the log."
+            fail(run_id, reason, refused=isinstance(cause, Invalid))
 
     return retrain
 

@@ -11,7 +11,7 @@ import numpy as np
 from sqlalchemy import func, select
 
 from bugflow.db.engine import Database
-from bugflow.db.tables import Feedback, GateVerdict
+from bugflow.db.tables import Feedback, GateVerdict, ModelRow, RetrainingRun
 from bugflow.domain.gate import judge, read_evidence
 from bugflow.domain.predictions import Task
 from bugflow.domain.registry import RunState
@@ -19,7 +19,7 @@ from bugflow.ml.artifact import load_artifact
 from bugflow.ml.calibration import DEFAULT_PROMISE
 from bugflow.ml.encoder import load_encoder
 from bugflow.ml.features import extract
-from bugflow.ml.shelf import Shelf
+from bugflow.ml.shelf import Shelf, next_name
 from bugflow.ml.text import clean
 from bugflow.services import feedback, registry
 from bugflow.services.promises import find_promises
@@ -32,11 +32,13 @@ FEWEST = 20  # words of people on a task; with fewer nothing is learned that is 
 
 def plan(database: Database, shelf: Shelf, run_id: int) -> list[str]:
     """Decide what is learned from: the words of people up to now. The tasks for which they are enough."""
+    lying = shelf.names()
     with database.write() as session:
         run = get_locked(session, run_id)
         if run.state.ended:
             return []
         up_to = session.scalar(select(func.max(Feedback.id))) or 0
+        taken = {*lying, *session.scalars(select(ModelRow.name))}
         plans, refused = {}, []
         for task in Task:
             rows = feedback.find_training_rows(session, task, up_to=up_to)
@@ -47,7 +49,7 @@ def plan(database: Database, shelf: Shelf, run_id: int) -> list[str]:
                 continue
             said = "\n".join(f"{row.bug_id} {row.label}" for row in rows)
             plans[task.value] = {
-                "model": shelf.next_name(task),
+                "model": next_name(task, taken),
                 "n": len(rows),
                 "by_label": dict(Counter(row.label for row in rows)),
                 "hash": hashlib.sha256(said.encode()).hexdigest(),
@@ -73,7 +75,7 @@ def fit(database: Database, shelf: Shelf, run_id: int, task: Task, *, now: datet
         champion = registry.adopt_first(session, shelf, task, now=now)
         base, name = champion.base or champion.name, str(run.plan[task.value]["model"])
         lessons = find_lessons(session, task, up_to=run.up_to_feedback_id, since=champion.up_to_feedback_id)
-        champion_name = champion.name
+    answering = load_artifact(shelf.get(champion.name, manifest_hash=champion.manifest_hash))
     features = extract([clean(lesson.text) for lesson in lessons])
     known = Corrections(
         features, [lesson.label for lesson in lessons], np.asarray([lesson.weight for lesson in lessons], np.float64)
@@ -82,8 +84,8 @@ def fit(database: Database, shelf: Shelf, run_id: int, task: Task, *, now: datet
     shelf.keep(adapted.artifact)
     with database.read() as session:
         promise = find_promises(session).get(task, DEFAULT_PROMISE)
-    evidence = compare(lessons, features, adapted, load_artifact(shelf.get(champion_name)), promise=promise)
-    return asdict(evidence) | {"promise": promise, "champion": champion_name}
+    evidence = compare(lessons, features, adapted, answering, promise=promise)
+    return asdict(evidence) | {"promise": promise, "champion": champion.name}
 
 
 def decide(
@@ -94,18 +96,19 @@ def decide(
     promise, champion = float(facts.pop("promise")), str(facts.pop("champion"))
     rules = judge(read_evidence(facts), promise=promise)
     passed = all(rule.passed for rule in rules)
+    with database.read() as session:
+        name = str(session.get_one(RetrainingRun, run_id).plan[task.value]["model"])
+    artifact = load_artifact(shelf.get(name))  # perhaps of another worker, which died
     with database.write() as session:
         run = get_locked(session, run_id)
         if run.state.ended:
             return False
-        name = str(run.plan[task.value]["model"])
         run.step = f"judged {task.value}"
         known = session.scalar(
             select(GateVerdict).where(GateVerdict.run_id == run_id, GateVerdict.task == task).limit(1)
         )
         if known is not None:
             return known.passed
-        artifact = load_artifact(shelf.get(name))
         row = registry.register(
             session,
             name,

@@ -48,6 +48,7 @@ from bugflow.schemas.duplicates import (
 )
 from bugflow.schemas.experiments import ExperimentCreate, ExperimentPage, ExperimentRead, ExperimentStop
 from bugflow.schemas.feedback import FeedbackCreate, FeedbackGiven, FeedbackPage, ReviewPage
+from bugflow.schemas.health import ModelHealth
 from bugflow.schemas.notifications import NotificationCount, NotificationPage, NotificationsSeen
 from bugflow.schemas.pins import PinCreate, PinPage, PinRead
 from bugflow.schemas.predictions import ExplanationRead, PredictRequest, PredictResponse
@@ -339,6 +340,9 @@ class Client:
 
     def list_acceptance(self) -> list[Acceptance]:
         return self._ask(list[Acceptance], "GET", f"{V1}/stats/acceptance")
+
+    def list_model_health(self) -> list[ModelHealth]:
+        return self._ask(list[ModelHealth], "GET", f"{V1}/stats/health")
 
     # -- Models ---------------------------------------------------------------------------------------------------
 

@@ -160,6 +160,7 @@ REQUESTS: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "GET /api/v1/stats/feedback": lambda _: {},
     "GET /api/v1/stats/trends": lambda _: {},
     "GET /api/v1/stats/acceptance": lambda _: {},
+    "GET /api/v1/stats/health": lambda _: {},
     "GET /api/v1/audit": lambda _: {},
     "GET /api/v1/audit/verify": lambda _: {},
 }

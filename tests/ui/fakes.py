@@ -92,6 +92,7 @@ class FakeApi:
         self.pins: list[dict[str, Any]] = []
         self.channels: dict[int, dict[str, Any]] = {}
         self.test_problem: str | None = None
+        self.healths: list[dict[str, Any]] = []
 
     @property
     def transport(self) -> httpx2.MockTransport:
@@ -202,6 +203,7 @@ class FakeApi:
             (r"GET /stats/feedback", lambda: [{**self._week(), "week": date(2026, 1, 5).isoformat()}]),
             (r"GET /stats/trends", lambda: [{"day": "2026-01-05", "n_reported": 1, "n_resolved": 0, "n_open": 1}]),
             (r"GET /stats/acceptance", list),
+            (r"GET /stats/health", lambda: list(self.healths)),
             (r"GET /models", lambda: list(self.models.values())),
             (r"GET /models/(team-\d)", lambda name: {**self.models[name], **MODEL_FACTS}),
             (r"POST /models/(team-\d)/promote", lambda name: self._promote(name, body["reason"])),

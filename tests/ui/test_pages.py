@@ -405,6 +405,19 @@ def test_a_silent_comparison_says_who_alone_was_right(api: FakeApi, page_of: Ope
     assert "Right alone: team-1 2, team-3 7." in html_of(app)
 
 
+def test_a_pm_sees_how_a_model_does_since_it_answers_and_what_to_do(api: FakeApi, page_of: Open) -> None:
+    app = page_of("pm", "models")
+    assert "How it does since it answers" not in html_of(app), "it has not answered yet"
+    counts = {"n_predicted": 500, "n_corrected": 40, "n_spoken": 90, "acceptance": 0.92, "coverage": 0.35}
+    facts = {"model": "team-1", "since": None, "calibration_error": None, "drift_indices": {"project": 0.4}}
+    advice = "The projects that reports come from changed since it began to answer."
+    api.healths = [{"task": "team", **counts, **facts, "drift": "far", "advice": advice}]
+    shown = html_of(page_of("pm", "models"))
+    assert "Its newest 500 predictions; people spoke on 90." in shown
+    assert "<th>Reports</th><td>far</td>" in shown
+    assert advice in shown
+
+
 def test_the_promise_is_a_dial_that_says_what_it_buys(api: FakeApi, page_of: Open) -> None:
     app = page_of("pm", "models")
     assert "acts alone on 10" in html_of(app)

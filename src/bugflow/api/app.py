@@ -45,7 +45,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     settings = runtime.settings
     limits = make_limits(settings.rate_limit, settings.token_rate_limit, settings.rate_limit_url)
     app.state.runtime = runtime
-    app.state.metrics = Metrics(runtime.predictor)
+    app.state.metrics = Metrics(runtime)
     app.state.limits = limits
     errors.install(app)
     if settings.cors_origins:

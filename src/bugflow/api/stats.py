@@ -6,8 +6,9 @@ from fastapi import APIRouter, Depends, Query
 
 from bugflow.api.deps import May, Now, ReadSession, RuntimeDep
 from bugflow.domain.accounts import Action, Actor
+from bugflow.schemas.health import ModelHealth
 from bugflow.schemas.stats import Acceptance, FeedbackWeek, Overview, SeverityCount, TeamLoad, TrendDay
-from bugflow.services import stats
+from bugflow.services import health, stats
 
 v1 = APIRouter(prefix="/stats", tags=["statistics"])
 
@@ -46,6 +47,12 @@ def trends(
 ) -> list[TrendDay]:
     """Bugs reported, resolved and unresolved by day, oldest first."""
     return stats.trends(session, n_days=days, now=now)
+
+
+@v1.get("/health")
+def model_health(_actor: StatsReader, session: ReadSession, runtime: RuntimeDep) -> list[ModelHealth]:
+    """How what answers for each field does over its newest reports, and how far these are from its first ones."""
+    return health.model_health(session, runtime.predictor.versions)
 
 
 @v1.get("/acceptance")

@@ -6,6 +6,7 @@ from bugflow.domain.accounts import Role
 from bugflow.domain.bugs import EventKind, Status
 from bugflow.domain.channels import ChannelKind, Rhythm
 from bugflow.domain.experiments import ExperimentKind
+from bugflow.domain.drift import Drift
 from bugflow.domain.feedback import FeedbackKind
 from bugflow.domain.notifications import NotificationKind
 from bugflow.domain.predictions import Decision, Severity, Source, Task
@@ -49,6 +50,12 @@ TRIGGER_NAMES = {
     Trigger.CORRECTIONS: "Enough was corrected",
     Trigger.SCHEDULE: "On schedule",
     Trigger.MANUAL: "By hand",
+}
+DRIFT_NAMES = {
+    Drift.UNKNOWN: "too few reports to tell",
+    Drift.STEADY: "steady",
+    Drift.MOVED: "moved",
+    Drift.FAR: "far",
 }
 RUN_NAMES = {
     RunState.QUEUED: "Waiting",

@@ -20,6 +20,9 @@ class PredictionRow(Base):
     __tablename__ = "prediction"
     __table_args__ = (
         Index("ix_prediction_bug_id_task", "bug_id", "task"),
+        Index(
+            "ix_prediction_task_model_version_id", "task", "model_version", "id"
+        ),  # a version's first and newest ones
         Index("ix_prediction_statistics", "task", "model_version", "decision", "created_at"),
     )
 

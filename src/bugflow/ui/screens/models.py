@@ -7,9 +7,10 @@ import streamlit as st
 from bugflow.domain.predictions import Task
 from bugflow.domain.registry import Stage
 from bugflow.errors import BugFlowError
+from bugflow.schemas.health import ModelHealth
 from bugflow.schemas.registry import ModelRead, PromiseRead, RunRead, VerdictRead
 from bugflow.ui import charts, comparisons, look, trouble
-from bugflow.ui.format import RUN_NAMES, STAGE_NAMES, TASK_NAMES, TRIGGER_NAMES, ago, label_name, percent
+from bugflow.ui.format import DRIFT_NAMES, RUN_NAMES, STAGE_NAMES, TASK_NAMES, TRIGGER_NAMES, ago, label_name, percent
 from bugflow.ui.session import Session, current
 
 KEEP_SECONDS = 10.0
@@ -18,7 +19,7 @@ LOOK_SECONDS = 10  # while a run is under way; no faster, it takes a minute
 
 
 def forget(session: Session) -> None:
-    session.forget("models", "promises", "runs", "overview", "experiments")
+    session.forget("models", "promises", "runs", "overview", "experiments", "health")
 
 
 def retrain(session: Session) -> None:
@@ -42,7 +43,25 @@ def change_promise(session: Session, task: Task) -> None:
     forget(session)
 
 
-def show_champion(session: Session, one: PromiseRead, models: list[ModelRead]) -> None:
+def show_health(health: ModelHealth) -> None:
+    """What became of its newest answers, and whether what comes in is still what it knows."""
+    facts = [
+        ("Kept", percent(health.acceptance)),
+        ("Acted alone", percent(health.coverage)),
+        ("Sure by how much too much or too little", percent(health.calibration_error)),
+        ("Reports", DRIFT_NAMES[health.drift]),
+    ]
+    rows = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in facts)
+    look.show(
+        f'<h3 class="bf-sub">How it does since it answers</h3><p class="bf-note">Its newest {health.n_predicted} '
+        f"predictions; people spoke on {health.n_spoken}.</p>"
+        f'<table class="bf-table"><tbody>{rows}</tbody></table>'
+    )
+    if health.advice:
+        look.show(f'<p role="status">{escape(health.advice)}</p>')
+
+
+def show_champion(session: Session, one: PromiseRead, models: list[ModelRead], health: ModelHealth | None) -> None:
     known = next((model for model in models if model.name == one.model), None)
     since = f"since {ago(known.since)}" if known else "from the start"
     look.show(
@@ -64,6 +83,8 @@ def show_champion(session: Session, one: PromiseRead, models: list[ModelRead]) -
     st.plotly_chart(
         charts.promise_curve(one), config=charts.CONFIG, key=f"curve_{one.task}", alt=f"Coverage by promise. {acts}"
     )
+    if health and health.n_predicted:
+        show_health(health)
     if known and any(model.task is one.task and model.stage is Stage.RETIRED for model in models):
         ask_reason(session, "Roll back", one.task.value, icon=":material/undo:")
 
@@ -190,9 +211,11 @@ def page() -> None:
     look.heading("Models", "What answers, what it may decide alone, and what your corrections made of it.")
     promises = session.keep("promises", client.list_promises, seconds=KEEP_SECONDS)
     models = session.keep("models", client.list_models, seconds=KEEP_SECONDS)
+    found = session.keep("health", client.list_model_health, seconds=KEEP_SECONDS)
+    healths = {health.task: health for health in found}
     for column, one in zip(st.columns(len(promises)), promises, strict=True):
         with column, st.container(border=True):
-            show_champion(session, one, models)
+            show_champion(session, one, models, healths.get(one.task))
     training()
     comparing()
     show_pins(session)

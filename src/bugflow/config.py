@@ -63,6 +63,11 @@ class Settings(BaseSettings):
     promote_automatically: bool = Field(
         True, description="Whether a retrained model that passed the gate answers at once; else a PM promotes it."
     )
+    mlflow_url: str = Field(
+        "",
+        description="Tracking address of an MLflow server that is told of each retraining (extra `mlflow`); its keys "
+        "belong in MLFLOW_TRACKING_USERNAME and its like; empty: none is.",
+    )
     jobs_in_api: bool = Field(True, description="Whether `bugflow api` also runs jobs when the database is SQLite.")
     worker_id: str = Field(
         "",

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
 from tests.factories import make_settings
 from tests.loop.conftest import KINDS, Loop, open_loop
 from tests.ml.stores import S3, running_s3
@@ -25,6 +27,12 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
         yield s3
 
 
+def _finished(client: MlflowClient) -> list[Run]:
+    experiment = client.get_experiment_by_name("BugFlow")
+    known = [experiment.experiment_id] if experiment else []
+    return list(client.search_runs(known, "attributes.status = 'FINISHED'")) if known else []
+
+
 def retrain(loop: Loop) -> str:
     """Have the team of two kinds of bugs corrected, and wait for the model that is trained and promoted."""
     for kind in ("invoices", "buttons"):
@@ -41,7 +49,9 @@ def retrain(loop: Loop) -> str:
 def test_a_host_without_the_model_fetches_it_and_goes_on_with_the_former_one_while_it_cannot(
     s3: S3, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sqlite_template: Path
 ) -> None:
-    with open_loop(tmp_path, sqlite_template, model_store=URL) as loop:
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    mlflow = f"file://{tmp_path}/mlflow"
+    with open_loop(tmp_path, sqlite_template, model_store=URL, mlflow_url=mlflow) as loop:
         here = loop.house.runtime
         other = build_runtime(make_settings(tmp_path / "other", database_url=here.settings.database, model_store=URL))
         assert isinstance(other.predictor, LivePredictor)
@@ -67,6 +77,12 @@ def test_a_host_without_the_model_fetches_it_and_goes_on_with_the_former_one_whi
         (other.shelf.own / candidate / "MANIFEST.json").write_text("{}")
         healed = LivePredictor(live.follow(other.database, other.shelf))
         assert healed.versions[Task.TEAM] == candidate, "an altered copy is fetched anew"
+
+        client = MlflowClient(tracking_uri=mlflow)
+        loop.wait(lambda: bool(_finished(client)), what="MLflow is told", seconds=60)
+        (run,) = _finished(client)
+        assert (run.data.tags["bugflow.candidate"], run.data.tags["bugflow.state"]) == (candidate, "promoted")
+        assert run.data.metrics["gate/n"] == 50
         other.database.engine.dispose()
 
 

@@ -21,6 +21,7 @@ from bugflow.services.duplicates import fingerprints
 from bugflow.services.experiments import deciding, measuring
 from bugflow.worker.delivering import Deliver, make_delivery, start_due
 from bugflow.worker.retraining import make_workflow
+from bugflow.worker.tracking import demand_tracking
 
 log = structlog.get_logger()
 
@@ -39,7 +40,11 @@ def running_jobs(runtime: Runtime) -> Iterator[None]:
     """Run this installation's jobs in background threads until the block ends; a step under way is finished.
 
     One block at a time in one process: DBOS is one a process.
+
+    Raises:
+        InvalidSettings: A schedule is none, or MLflow is to be told and its package is missing.
     """
+    demand_tracking(runtime.settings)
     # The same driver as the app's engine: two copies of the SQLite library must not open one file in one process.
     engine = make_engine(runtime.settings.database, begins=False)
     DBOS(

@@ -18,6 +18,7 @@ from bugflow.ml.prepare.workers import environment_of_workers, start_worker
 from bugflow.ml.shelf import Shelf
 from bugflow.runtime import Runtime, open_database
 from bugflow.services.training import steps
+from bugflow.worker.tracking import track
 
 log = structlog.get_logger()
 
@@ -56,20 +57,26 @@ def make_workflow(runtime: Runtime) -> Callable[[int], None]:
     def fail(run_id: int, reason: str, *, refused: bool) -> None:
         steps.fail(runtime.database, run_id, reason, refused=refused, now=runtime.clock())
 
+    @DBOS.step(name="track_retraining")
+    def tell(run_id: int, evidence: dict[str, dict[str, Any]]) -> None:
+        track(runtime, run_id, evidence)
+
     @DBOS.workflow(name="retrain")
     def retrain(run_id: int) -> None:
+        evidence = {}
         try:
             for task in plan(run_id):
                 found = fit(run_id, task)
                 if found is None:
                     return
                 decide(run_id, task, found)
+                evidence[task] = found
             conclude(run_id)
         except Exception as error:
             log.warning("retraining.failed", run_id=run_id, exc_info=True)
-            cause = error.errors[-1] if isinstance(error, dbos_errors.DBOSMaxStepRetriesExceeded) else error
-            reason = str(cause) if isinstance(cause, BugFlowError) else f"{type(cause).__name__}, see the log."
-            fail(run_id, reason, refused=isinstance(cause, Invalid))
+            reason, refused = _explain(error)
+            fail(run_id, reason, refused=refused)
+        tell(run_id, evidence)
 
     return retrain
 
@@ -87,3 +94,10 @@ def _fit(settings: Settings, shelf: Shelf, run_id: int, task: Task, now: datetim
         return steps.fit(database, shelf, run_id, task, now=now)
     finally:
         database.engine.dispose()
+
+
+def _explain(error: Exception) -> tuple[str, bool]:
+    """Why a run cannot go on, for people, and whether what it should learn from is at fault."""
+    cause = error.errors[-1] if isinstance(error, dbos_errors.DBOSMaxStepRetriesExceeded) else error
+    reason = str(cause) if isinstance(cause, BugFlowError) else f"{type(cause).__name__}, see the log."
+    return reason, isinstance(cause, Invalid)

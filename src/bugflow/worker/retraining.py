@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime
 from multiprocessing import get_context
-from typing import Any
+from typing import Any, TypeAlias
 
 import structlog
 from dbos import DBOS
@@ -30,6 +30,9 @@ AGAIN: dict[str, Any] = {  # a database or a store that is gone for a moment end
     "should_retry": lambda error: isinstance(error, DatabaseUnavailable | StoreUnavailable),
 }
 
+Evidence: TypeAlias = dict[str, dict[str, Any]]
+"""By task what the gate judges by."""
+
 
 def make_workflow(runtime: Runtime) -> Callable[[int], None]:
     """Register the workflow and its steps with the jobs of this process; it is called with the id of a run."""
@@ -49,21 +52,19 @@ def make_workflow(runtime: Runtime) -> Callable[[int], None]:
         return steps.decide(runtime.database, runtime.shelf, run_id, Task(task), found, now=runtime.clock())
 
     @DBOS.step(name="conclude_retraining", **AGAIN)
-    def conclude(run_id: int) -> None:
+    def conclude(run_id: int, evidence: Evidence) -> None:
         promote = runtime.settings.promote_automatically
         steps.conclude(runtime.database, runtime.shelf, run_id, promote=promote, now=runtime.clock())
+        track(runtime, run_id, evidence)
 
     @DBOS.step(name="fail_retraining", **AGAIN)
-    def fail(run_id: int, reason: str, *, refused: bool) -> None:
+    def fail(run_id: int, evidence: Evidence, reason: str, *, refused: bool) -> None:
         steps.fail(runtime.database, run_id, reason, refused=refused, now=runtime.clock())
-
-    @DBOS.step(name="track_retraining")
-    def tell(run_id: int, evidence: dict[str, dict[str, Any]]) -> None:
         track(runtime, run_id, evidence)
 
     @DBOS.workflow(name="retrain")
     def retrain(run_id: int) -> None:
-        evidence = {}
+        evidence: Evidence = {}
         try:
             for task in plan(run_id):
                 found = fit(run_id, task)
@@ -71,12 +72,11 @@ def make_workflow(runtime: Runtime) -> Callable[[int], None]:
                     return
                 decide(run_id, task, found)
                 evidence[task] = found
-            conclude(run_id)
+            conclude(run_id, evidence)
         except Exception as error:
             log.warning("retraining.failed", run_id=run_id, exc_info=True)
             reason, refused = _explain(error)
-            fail(run_id, reason, refused=refused)
-        tell(run_id, evidence)
+            fail(run_id, evidence, reason, refused=refused)
 
     return retrain
 

@@ -13,7 +13,7 @@ from tests.ml.stores import S3, running_s3
 from bugflow.domain.predictions import BugText, Task
 from bugflow.ml.live import LivePredictor
 from bugflow.runtime import build_runtime
-from bugflow.services import live, registry
+from bugflow.services import live
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -14,7 +14,7 @@ from bugflow.domain.audit import AuditAction
 from bugflow.domain.experiments import ExperimentKind
 from bugflow.domain.predictions import Task
 from bugflow.domain.registry import Stage
-from bugflow.errors import AlreadyChampion, BugFlowError, NotFound, NothingToGoBackTo, NotPassed
+from bugflow.errors import AlreadyChampion, NotFound, NothingToGoBackTo, NotPassed
 from bugflow.ml.artifact import load_artifact
 from bugflow.ml.shelf import Shelf, hash_manifest
 from bugflow.schemas.base import Named

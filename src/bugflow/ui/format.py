@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from bugflow.domain.accounts import Role
 from bugflow.domain.bugs import EventKind, Status
 from bugflow.domain.channels import ChannelKind, Rhythm
-from bugflow.domain.experiments import ExperimentKind
 from bugflow.domain.drift import Drift
+from bugflow.domain.experiments import ExperimentKind
 from bugflow.domain.feedback import FeedbackKind
 from bugflow.domain.notifications import NotificationKind
 from bugflow.domain.predictions import Decision, Severity, Source, Task

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "2026_11_25_health"
-down_revision = "2026_11_24_registry"
+down_revision = "2026_11_25_channels"
 branch_labels = None
 depends_on = None
 

@@ -42,6 +42,7 @@ def make_settings(data_dir: Path, **overrides: Any) -> Settings:
         "secret_key": SECRET,
         "rate_limit": "1000000/minute",
         "token_rate_limit": "1000000/minute",
+        "spot_check_share": 0.0,
     }
     return Settings(**{**values, **overrides})
 

@@ -47,7 +47,7 @@ from bugflow.schemas.duplicates import (
     DuplicatesRead,
 )
 from bugflow.schemas.experiments import ExperimentCreate, ExperimentPage, ExperimentRead, ExperimentStop
-from bugflow.schemas.feedback import FeedbackCreate, FeedbackGiven, FeedbackPage, ReviewPage
+from bugflow.schemas.feedback import FeedbackCreate, FeedbackGiven, FeedbackPage
 from bugflow.schemas.health import ModelHealth
 from bugflow.schemas.notifications import NotificationCount, NotificationPage, NotificationsSeen
 from bugflow.schemas.pins import PinCreate, PinPage, PinRead
@@ -63,7 +63,8 @@ from bugflow.schemas.registry import (
     RunPage,
     StepBack,
 )
-from bugflow.schemas.stats import Acceptance, FeedbackWeek, Overview, SeverityCount, TeamLoad, TrendDay
+from bugflow.schemas.review import Contradiction, ReviewQueue
+from bugflow.schemas.stats import Acceptance, Accuracy, FeedbackWeek, Overview, SeverityCount, TeamLoad, TrendDay
 from bugflow.schemas.teams import TagCreate, TagPatch, TagRead
 
 Answer = TypeVar("Answer")
@@ -320,8 +321,11 @@ class Client:
     def unpin_bug(self, bug_id: int, task: Task) -> None:
         self._tell("DELETE", f"{V1}/feedback/pins/{bug_id}/{task}")
 
-    def list_review_queue(self, *, cursor: str | None = None, limit: int = 25) -> ReviewPage:
-        return self._ask(ReviewPage, "GET", f"{V1}/feedback/queue", params=_paging(cursor, limit))
+    def list_review_queue(self, *, limit: int = 25) -> ReviewQueue:
+        return self._ask(ReviewQueue, "GET", f"{V1}/feedback/queue", params={"limit": limit})
+
+    def list_contradictions(self, *, limit: int = 25) -> list[Contradiction]:
+        return self._ask(list[Contradiction], "GET", f"{V1}/feedback/contradictions", params={"limit": limit})
 
     def get_overview(self) -> Overview:
         return self._ask(Overview, "GET", f"{V1}/stats/overview")
@@ -343,6 +347,9 @@ class Client:
 
     def list_model_health(self) -> list[ModelHealth]:
         return self._ask(list[ModelHealth], "GET", f"{V1}/stats/health")
+
+    def list_accuracy(self) -> list[Accuracy]:
+        return self._ask(list[Accuracy], "GET", f"{V1}/stats/accuracy")
 
     # -- Models ---------------------------------------------------------------------------------------------------
 

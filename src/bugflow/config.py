@@ -56,6 +56,12 @@ class Settings(BaseSettings):
     machine_sets_critical: bool = Field(
         False, description="Whether the machine may set `critical` on its own; else it sets `high` and asks a person."
     )
+    spot_check_share: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="Share of new reports that people check at random, to measure how often it is right.",
+    )
     retrain_after_corrections: int = Field(50, ge=1, description="New corrections that begin a retraining.")
     retrain_cron: str = Field(
         "", description="When to retrain besides, as a cron line in UTC (`0 4 * * 1`: Mondays at four); empty: never."

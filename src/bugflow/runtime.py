@@ -64,7 +64,8 @@ class Runtime:
 
     @property
     def policy(self) -> TriagePolicy:
-        return TriagePolicy(machine_sets_critical=self.settings.machine_sets_critical)
+        settings = self.settings
+        return TriagePolicy(settings.machine_sets_critical, spot_check_share=settings.spot_check_share)
 
 
 def utc_now() -> datetime:

@@ -5,6 +5,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from tests.factories import House
 
+from bugflow.services.review import waiting
+
 
 @pytest.fixture
 def filled(house: House) -> House:
@@ -13,13 +15,16 @@ def filled(house: House) -> House:
     bug_id = ann.report()["id"]
     pm.post("/api/v1/feedback", json={"bug_id": bug_id, "task": "severity", "label": "low"})
     pm.post("/api/v1/feedback/pins", json={"bug_id": bug_id, "task": "severity"})
+    with house.runtime.database.write() as session:
+        waiting.draw_spot_check(session, bug_id, share=1, now=house.now)
     return house
 
 
-@pytest.mark.parametrize("table", ["audit_entry", "bug_event", "prediction", "feedback", "pin"])
+@pytest.mark.parametrize("table", ["audit_entry", "bug_event", "prediction", "feedback", "pin", "review_request"])
 @pytest.mark.parametrize("statement", ["UPDATE {} SET {}", "DELETE FROM {}"], ids=["update", "delete"])
 def test_rows_cannot_be_changed_or_removed(filled: House, table: str, statement: str) -> None:
-    column = "number = number + 1000" if table == "audit_entry" else "id = id + 1000"
+    key = {"audit_entry": "number", "review_request": "bug_id"}.get(table, "id")
+    column = f"{key} = {key} + 1000"
     count = text(f"SELECT count(*) FROM {table}")
     with filled.runtime.database.engine.connect() as connection:
         before = connection.scalar(count)

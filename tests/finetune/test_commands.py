@@ -19,6 +19,7 @@ from bugflow.domain.accounts import Role
 from bugflow.domain.predictions import Task
 from bugflow.errors import InvalidEncoder, TooFewSamples
 from bugflow.ml.artifact import load_artifact
+from bugflow.ml.duplicates.search import NoSearch
 from bugflow.ml.encoder import load_encoder
 from bugflow.schemas.feedback import FeedbackCreate
 from bugflow.services import feedback
@@ -55,7 +56,7 @@ def corrected(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         reported = house.report(pm, description=f"the {words} shows wrong data again {'ab' * number}")
         with house.runtime.database.write() as session:
             body = FeedbackCreate(bug_id=reported.id, task=Task.SEVERITY, label=label)
-            feedback.give_feedback(session, actor=pm, body=body, retrain_after=50, now=house.now)
+            feedback.give_feedback(session, NoSearch(), actor=pm, body=body, retrain_after=50, now=house.now)
     return house
 
 

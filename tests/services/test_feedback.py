@@ -7,6 +7,7 @@ from tests.factories import House
 from bugflow.domain.accounts import Role
 from bugflow.domain.feedback import FeedbackKind
 from bugflow.domain.predictions import Severity, Task
+from bugflow.ml.duplicates.search import NoSearch
 from bugflow.schemas.feedback import FeedbackCreate
 from bugflow.services import feedback
 
@@ -23,7 +24,7 @@ def test_of_each_bug_the_newest_word_is_learned(house: House) -> None:
         house.clock.advance(hours=1)
         with house.runtime.database.write() as session:
             body = FeedbackCreate(bug_id=bug_id, task=Task.SEVERITY, label=label)
-            feedback.give_feedback(session, actor=pm, body=body, retrain_after=50, now=house.now)
+            feedback.give_feedback(session, NoSearch(), actor=pm, body=body, retrain_after=50, now=house.now)
     with house.runtime.database.read() as session:
         rows = feedback.find_training_rows(session, Task.SEVERITY)
         assert feedback.find_training_rows(session, Task.TEAM) == []

@@ -70,6 +70,10 @@ class FakeApi:
     def __init__(self) -> None:
         self.bugs: dict[int, dict[str, Any]] = {}
         self.feedback: list[dict[str, Any]] = []
+        self.contradictions: list[dict[str, Any]] = []
+        self.accuracy: list[dict[str, Any]] = []
+        self.twins = {"n_new_suggestions": 0, "n_similar_waiting": 0}
+        self.asked: dict[int, dict[str, Any]] = {}
         self.duplicates: list[dict[str, Any]] = []
         self.links: dict[int, int] = {}
         self.dismissed: dict[int, set[int]] = {}
@@ -190,6 +194,7 @@ class FakeApi:
             (r"GET /feedback/pins", lambda: {"items": self.pins}),
             (r"POST /feedback/pins", lambda: self._pin(me, body)),
             (r"DELETE /feedback/pins/(\d+)/(\w+)", lambda key, task: self._unpin(int(key), task)),
+            (r"GET /feedback/contradictions", lambda: self.contradictions),
             (r"GET /notifications", lambda: {"items": []}),
             (r"GET /channels", lambda: list(self.channels.values())),
             (r"POST /channels", lambda: self._add_channel(body)),
@@ -204,6 +209,7 @@ class FakeApi:
             (r"GET /stats/trends", lambda: [{"day": "2026-01-05", "n_reported": 1, "n_resolved": 0, "n_open": 1}]),
             (r"GET /stats/acceptance", list),
             (r"GET /stats/health", lambda: list(self.healths)),
+            (r"GET /stats/accuracy", lambda: self.accuracy),
             (r"GET /models", lambda: list(self.models.values())),
             (r"GET /models/(team-\d)", lambda name: {**self.models[name], **MODEL_FACTS}),
             (r"POST /models/(team-\d)/promote", lambda name: self._promote(name, body["reason"])),
@@ -463,7 +469,7 @@ class FakeApi:
         bug.update({task: body["label"], f"{task}_set_by": "person", "needs_review": False})
         bug["version"] += 1
         n_corrections = sum(one["kind"] == "correction" for one in self.feedback)
-        return httpx2.Response(201, json={"feedback": row, "feedback_count": n_corrections})
+        return httpx2.Response(201, json={"feedback": row, "feedback_count": n_corrections, **self.twins})
 
     def _pin(self, me: int, body: dict[str, Any]) -> httpx2.Response:
         bug = self.bugs[body["bug_id"]]
@@ -477,7 +483,16 @@ class FakeApi:
 
     def _queue(self) -> dict[str, Any]:
         waiting = [bug for bug in self.bugs.values() if bug["needs_review"]]
-        return {"items": [{"bug": bug, "predictions": list(PREDICTIONS.values())} for bug in waiting]}
+        usual = {
+            "tasks": ["severity", "team"],
+            "reasons": ["Unsure between Backend and DevOps"],
+            "is_spot_check": False,
+        }
+        items = [
+            {"bug": bug, "predictions": list(PREDICTIONS.values()), **usual, **self.asked.get(bug["id"], {})}
+            for bug in waiting
+        ]
+        return {"items": items, "n_waiting": len(items)}
 
     def _overview(self) -> dict[str, Any]:
         names = ("n_in_progress", "n_resolved", "n_critical_open", "n_needs_review", "n_unassigned", "n_mine")

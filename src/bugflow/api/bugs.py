@@ -92,7 +92,12 @@ def update_bug(
 ) -> BugUpdated:
     """Move a bug, correct its predictions, assign it, leave a note."""
     answer = changing.update_bug(
-        session, actor=actor, body=body, retrain_after=runtime.settings.retrain_after_corrections, now=now
+        session,
+        runtime.duplicates,
+        actor=actor,
+        body=body,
+        retrain_after=runtime.settings.retrain_after_corrections,
+        now=now,
     )
     metrics.count_feedback([body.correction_severity, body.correction_team])
     return answer
@@ -139,6 +144,7 @@ def patch_bug(
     version = _version(if_match)
     bug = changing.patch_bug(
         session,
+        runtime.duplicates,
         bug_id,
         actor=actor,
         body=body,

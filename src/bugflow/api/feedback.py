@@ -10,9 +10,11 @@ from bugflow.domain.accounts import Action, Actor
 from bugflow.domain.feedback import FeedbackKind
 from bugflow.domain.predictions import Task
 from bugflow.schemas.base import MAX_INTEGER
-from bugflow.schemas.feedback import FeedbackCreate, FeedbackGiven, FeedbackPage, ReviewPage
+from bugflow.schemas.feedback import FeedbackCreate, FeedbackGiven, FeedbackPage
 from bugflow.schemas.pins import PinCreate, PinPage, PinRead
+from bugflow.schemas.review import Contradiction, ReviewQueue
 from bugflow.services import feedback, pins
+from bugflow.services.review import contradictions, queue
 
 v1 = APIRouter(prefix="/feedback", tags=["feedback"])
 
@@ -48,25 +50,27 @@ def give_feedback(
 ) -> FeedbackGiven:
     """Correct a predicted field, or confirm it by sending the predicted label."""
     answer = feedback.give_feedback(
-        session, actor=actor, body=body, retrain_after=runtime.settings.retrain_after_corrections, now=now
+        session,
+        runtime.duplicates,
+        actor=actor,
+        body=body,
+        retrain_after=runtime.settings.retrain_after_corrections,
+        now=now,
     )
     metrics.count_feedback([body.label])
     return answer
 
 
 @v1.get("/queue")
-def list_review_queue(
-    _actor: FeedbackReader,
-    session: ReadSession,
-    request: Request,
-    response: Response,
-    cursor: Cursor = None,
-    limit: Limit = 25,
-) -> ReviewPage:
-    """Unresolved bugs with a prediction that the machine was not sure of, newest first."""
-    page = feedback.list_review_queue(session, cursor=cursor, limit=limit)
-    link_next(request, response, page)
-    return page
+def list_review_queue(_actor: FeedbackReader, session: ReadSession, limit: Limit = 25) -> ReviewQueue:
+    """Unresolved bugs on which a person's word is asked, the ones that would teach most first; each with why."""
+    return queue.list_review_queue(session, limit=limit)
+
+
+@v1.get("/contradictions")
+def list_contradictions(_actor: FeedbackReader, session: ReadSession, limit: Limit = 25) -> list[Contradiction]:
+    """Bugs that say nearly the same, to which people gave different labels, the most alike first."""
+    return contradictions.list_contradictions(session, limit=limit)
 
 
 @v1.get("/pins")

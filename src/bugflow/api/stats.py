@@ -7,8 +7,9 @@ from fastapi import APIRouter, Depends, Query
 from bugflow.api.deps import May, Now, ReadSession, RuntimeDep
 from bugflow.domain.accounts import Action, Actor
 from bugflow.schemas.health import ModelHealth
-from bugflow.schemas.stats import Acceptance, FeedbackWeek, Overview, SeverityCount, TeamLoad, TrendDay
+from bugflow.schemas.stats import Acceptance, Accuracy, FeedbackWeek, Overview, SeverityCount, TeamLoad, TrendDay
 from bugflow.services import health, stats
+from bugflow.services.review.accuracy import measure_accuracy
 
 v1 = APIRouter(prefix="/stats", tags=["statistics"])
 
@@ -59,3 +60,9 @@ def model_health(_actor: StatsReader, session: ReadSession, runtime: RuntimeDep)
 def acceptance(_actor: StatsReader, session: ReadSession) -> list[Acceptance]:
     """How each model's predictions fared."""
     return stats.acceptance(session)
+
+
+@v1.get("/accuracy")
+def accuracy(_actor: StatsReader, session: ReadSession) -> list[Accuracy]:
+    """How often each model is right, measured on bugs drawn at random on which a project manager has spoken."""
+    return measure_accuracy(session)

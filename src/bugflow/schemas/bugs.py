@@ -114,11 +114,15 @@ class BugUpdated(Read):
     Attributes:
         feedback_count: Corrections recorded so far.
         retraining: The run that this correction started or joined.
+        n_new_suggestions, n_similar_waiting: What a correction of the team changed for bugs that say nearly the same;
+            see `FeedbackGiven`.
     """
 
     message: Literal["Bug updated (AI Feedback Recorded)", "Bug updated"]
     feedback_count: int
     retraining: RetrainingState | None = None
+    n_new_suggestions: int = 0
+    n_similar_waiting: int = 0
 
 
 class BugPatch(Body):

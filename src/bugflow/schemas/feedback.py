@@ -3,9 +3,8 @@
 from bugflow.domain.feedback import FeedbackKind
 from bugflow.domain.predictions import Task
 from bugflow.schemas.base import Body, Id, Moment, Name, Named, Read, ShortText
-from bugflow.schemas.bugs import BugRead, RetrainingState
+from bugflow.schemas.bugs import RetrainingState
 from bugflow.schemas.pages import Page
-from bugflow.schemas.predictions import StoredPrediction
 
 
 class FeedbackCreate(Body):
@@ -31,17 +30,20 @@ class FeedbackRead(Read):
 
 
 class FeedbackGiven(Read):
+    """The answer to a word.
+
+    Attributes:
+        feedback_count: Corrections recorded so far.
+        n_new_suggestions: Bugs that say nearly the same, are not resolved and had their team from the machine, for
+            which another team is remembered since.
+        n_similar_waiting: Unresolved bugs that say nearly the same and wait for a look, the former among them.
+    """
+
     feedback: FeedbackRead
     feedback_count: int
     retraining: RetrainingState | None = None
-
-
-class ReviewItem(Read):
-    """A bug whose prediction is worth a look, least sure first."""
-
-    bug: BugRead
-    predictions: list[StoredPrediction]
+    n_new_suggestions: int = 0
+    n_similar_waiting: int = 0
 
 
 FeedbackPage = Page[FeedbackRead]
-ReviewPage = Page[ReviewItem]

@@ -85,3 +85,24 @@ class Acceptance(Read):
     acceptance: float
     coverage: float
     precision: float | None
+
+
+class Accuracy(Read):
+    """How often one model's predictions of one field are right, measured on bugs that were drawn at random.
+
+    Attributes:
+        n_drawn: Bugs drawn for a spot check.
+        n_decided: Of these, on which a project manager has spoken; only they count.
+        n_right: Of the decided, where the newest word of a project manager is what was predicted.
+        accuracy: n_right / n_decided; None where nothing was decided.
+        low, high: Between which shares the true one lies in 95 of 100 cases (Wilson).
+    """
+
+    task: Task
+    model_version: str
+    n_drawn: int
+    n_decided: int
+    n_right: int
+    accuracy: float | None
+    low: float
+    high: float

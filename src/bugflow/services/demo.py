@@ -19,6 +19,7 @@ from bugflow.domain.accounts import Actor, Role
 from bugflow.domain.bugs import Status
 from bugflow.domain.predictions import Assessment, BugText, Severity, Task
 from bugflow.errors import AlreadySaid, DemoNeedsEmptyData
+from bugflow.ml.duplicates.search import NoSearch
 from bugflow.ml.predictor import Assessor
 from bugflow.schemas.accounts import UserCreate
 from bugflow.schemas.bugs import BugCreate, BugUpdate
@@ -214,7 +215,7 @@ class _Story:
         def do(session: Session) -> None:
             body = FeedbackCreate(bug_id=self.ids[bug["ref"]], task=task, label=label, reason=reason)
             with suppress(AlreadySaid):  # the model and the PM agree by now: nothing to record
-                feedback.give_feedback(session, actor=self.pm, body=body, retrain_after=UNTRAINED, now=at)
+                feedback.give_feedback(session, NoSearch(), actor=self.pm, body=body, retrain_after=UNTRAINED, now=at)
 
         return _Step(at, do)
 
@@ -247,6 +248,7 @@ class _Story:
         def do(session: Session) -> None:
             changing.update_bug(
                 session,
+                NoSearch(),
                 actor=actor,
                 body=BugUpdate(bug_id=self.ids[bug["ref"]], **fields),
                 retrain_after=UNTRAINED,

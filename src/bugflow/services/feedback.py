@@ -1,4 +1,4 @@
-"""What people say about predictions: corrections, confirmations, the queue of those worth a look."""
+"""What people say about predictions: corrections and confirmations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,23 +11,22 @@ from bugflow.db.queries import page_of
 from bugflow.db.tables import Bug, BugEvent, Feedback, PredictionRow, Project
 from bugflow.domain.accounts import Actor
 from bugflow.domain.audit import AuditAction
-from bugflow.domain.bugs import EventKind, SetBy, Status
+from bugflow.domain.bugs import EventKind, SetBy
 from bugflow.domain.feedback import FeedbackKind, kind_of
 from bugflow.domain.notifications import NotificationKind
 from bugflow.domain.predictions import Severity, Task
 from bugflow.errors import AlreadySaid, UnknownLabel
-from bugflow.schemas.bugs import BugRead
+from bugflow.ml.duplicates.search import DuplicateSearch
 from bugflow.schemas.feedback import (
     FeedbackCreate,
     FeedbackGiven,
     FeedbackPage,
     FeedbackRead,
-    ReviewItem,
-    ReviewPage,
 )
-from bugflow.schemas.predictions import StoredPrediction
-from bugflow.services import audit, deliveries, notifications, predictions, retraining, teams
+from bugflow.services import audit, deliveries, notifications, retraining, teams
 from bugflow.services.bugs import reading
+from bugflow.services.review import twins, waiting
+from bugflow.services.review.twins import Changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +50,17 @@ class TrainingRow:
 
 
 def give_feedback(
-    session: Session, *, actor: Actor, body: FeedbackCreate, retrain_after: int, now: datetime
+    session: Session,
+    search: DuplicateSearch,
+    *,
+    actor: Actor,
+    body: FeedbackCreate,
+    retrain_after: int,
+    now: datetime,
 ) -> FeedbackGiven:
     """Correct or confirm one predicted field of one bug.
+
+    Bugs that say nearly the same are found before the first statement, so that no lock waits for it.
 
     Args:
         retrain_after: New corrections after which a retraining begins.
@@ -63,8 +70,11 @@ def give_feedback(
         UnknownLabel, UnknownReference: The task has no such label.
         AlreadySaid: A person already said exactly this; nothing is recorded.
     """
+    near = twins.find_twins(search, body.bug_id)
     bug = reading.get_locked(session, body.bug_id)
-    row = apply_feedback(session, bug, body.task, body.label, actor=actor, reason=body.reason, now=now)
+    row, changed = apply_feedback(
+        session, bug, body.task, body.label, near=near, actor=actor, reason=body.reason, now=now
+    )
     reading.touch(bug, now=now)
     session.flush()
     shown = session.scalars(select(Feedback).where(Feedback.id == row.id).options(joinedload(Feedback.actor))).one()
@@ -72,13 +82,29 @@ def give_feedback(
         feedback=FeedbackRead.model_validate(shown),
         feedback_count=count_corrections(session),
         retraining=retraining.note_feedback(session, threshold=retrain_after, now=now),
+        n_new_suggestions=changed.n_suggested,
+        n_similar_waiting=changed.n_waiting,
     )
 
 
 def apply_feedback(
-    session: Session, bug: Bug, task: Task, label: str, *, actor: Actor, reason: str | None, now: datetime
-) -> Feedback:
+    session: Session,
+    bug: Bug,
+    task: Task,
+    label: str,
+    *,
+    near: Sequence[int],
+    actor: Actor,
+    reason: str | None,
+    now: datetime,
+) -> tuple[Feedback, Changed]:
     """Set a field to what a PM says, remember the words, write the history, tell the reporter.
+
+    Args:
+        near: Bugs that say nearly the same: `twins.find_twins`.
+
+    Returns:
+        What was said, and what it changed for those.
 
     Raises:
         UnknownLabel, UnknownReference: The task has no such label.
@@ -127,8 +153,9 @@ def apply_feedback(
             created_at=now,
         )
     )
-    bug.needs_review = _still_unsure(session, bug)
+    bug.needs_review = waiting.still_waits(session, bug)
     session.flush()
+    changed = twins.note_word(session, row, near, now=now)
     if kind is FeedbackKind.CORRECTION:
         people = [bug.reporter_id, bug.assigned_to_id]
         notifications.notify(
@@ -149,7 +176,7 @@ def apply_feedback(
         old=old_label,
         new=label,
     )
-    return row
+    return row, changed
 
 
 def record_override(
@@ -182,16 +209,6 @@ def _severity(label: str) -> Severity:
 def _latest(session: Session, bug_id: int, task: Task) -> Feedback | None:
     query = select(Feedback).where(Feedback.bug_id == bug_id, Feedback.task == task)
     return session.scalar(query.order_by(Feedback.id.desc()).limit(1))
-
-
-def _still_unsure(session: Session, bug: Bug) -> bool:
-    """A bug leaves the review queue when a person has spoken on each field that the machine was unsure of."""
-    rows = predictions.predictions_of(session, [bug.id])[bug.id]
-    return any(
-        (bug.severity_set_by if row.task is Task.SEVERITY else bug.team_set_by) is SetBy.MACHINE
-        and predictions.was_unsure(row, bug.severity.value if row.task is Task.SEVERITY else bug.team.name)
-        for row in rows
-    )
 
 
 def count_corrections(session: Session) -> int:
@@ -233,18 +250,3 @@ def list_feedback(
         session, query, load=load, key=None, identity=Feedback.id, sort="-id", cursor=cursor, limit=limit
     )
     return FeedbackPage(items=[FeedbackRead.model_validate(row) for row in rows], next_cursor=next_cursor)
-
-
-def list_review_queue(session: Session, *, cursor: str | None, limit: int) -> ReviewPage:
-    """Unresolved bugs with a value that the machine was not sure of and nobody has confirmed, newest first."""
-    query = select(Bug).where(Bug.needs_review, Bug.status != Status.RESOLVED)
-    rows, next_cursor = page_of(
-        session, query, load=reading.NAMES, key=None, identity=Bug.id, sort="-id", cursor=cursor, limit=limit
-    )
-    said = predictions.predictions_of(session, [row.id for row in rows])
-    items = [ReviewItem(bug=BugRead.model_validate(row), predictions=_stored(said[row.id])) for row in rows]
-    return ReviewPage(items=items, next_cursor=next_cursor)
-
-
-def _stored(rows: Sequence[PredictionRow]) -> list[StoredPrediction]:
-    return [StoredPrediction.model_validate(row) for row in rows]

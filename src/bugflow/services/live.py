@@ -5,9 +5,8 @@ from collections.abc import Callable
 from sqlalchemy import func, select
 
 from bugflow.db.engine import Database
-from bugflow.db.tables import Feedback, ModelRow, ModelStage
+from bugflow.db.tables import Feedback, ModelRow
 from bugflow.domain.predictions import Task
-from bugflow.domain.registry import Stage
 from bugflow.errors import BugFlowError
 from bugflow.ml.live import Challenger, Champion, Standing
 from bugflow.ml.shelf import Shelf
@@ -15,12 +14,6 @@ from bugflow.services import registry
 from bugflow.services.experiments import measuring
 from bugflow.services.promises import find_promises
 
-_LEARNED_WORDS = (  # also by a model that was gone back from: then the old answers are wanted, not these words
-    select(ModelRow.task, func.max(ModelRow.up_to_feedback_id))
-    .join(ModelStage, ModelStage.model == ModelRow.name)
-    .where(ModelStage.stage == Stage.CHAMPION)
-    .group_by(ModelRow.task)
-)
 _NEWEST_WORDS = select(Feedback.task, func.max(Feedback.id)).group_by(Feedback.task)
 
 
@@ -34,7 +27,7 @@ def follow(database: Database, shelf: Shelf) -> Callable[[], Standing]:
         with database.read() as session:
             promoted = registry.find_champions(session)
             promises = find_promises(session)
-            learned = {task: word for task, word in session.execute(_LEARNED_WORDS).all()}  # noqa: C416 - rows, not pairs
+            learned = registry.learned_words(session)
             newest = {task: word for task, word in session.execute(_NEWEST_WORDS).all()}  # noqa: C416 - rows, not pairs
             compared = [(row, session.get_one(ModelRow, row.challenger)) for row in measuring.find_running(session)]
         champions = {task: Champion(path) for task in Task if (path := shelf.find_first(task)) is not None}

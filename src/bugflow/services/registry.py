@@ -29,6 +29,18 @@ from bugflow.schemas.registry import (
 from bugflow.services import audit
 from bugflow.services.experiments import measuring
 
+_LEARNED_WORDS = (  # also by a model that was gone back from: then the old answers are wanted, not these words
+    select(ModelRow.task, func.max(ModelRow.up_to_feedback_id))
+    .join(ModelStage, ModelStage.model == ModelRow.name)
+    .where(ModelStage.stage == Stage.CHAMPION)
+    .group_by(ModelRow.task)
+)
+
+
+def learned_words(session: Session) -> dict[Task, int]:
+    """For each task up to which word of people a model has learned that once answered; not in it: none has."""
+    return {task: word for task, word in session.execute(_LEARNED_WORDS).all()}  # noqa: C416 - rows, not pairs
+
 
 def adopt_first(session: Session, shelf: Shelf, task: Task, *, now: datetime) -> ModelRow:
     """The champion of a task; one that nobody registered yet, because it came with BugFlow, is registered.

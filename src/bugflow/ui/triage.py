@@ -10,7 +10,7 @@ from bugflow.domain.bugs import SetBy, Status
 from bugflow.domain.predictions import Decision, Severity, Task
 from bugflow.errors import BugFlowError
 from bugflow.schemas.bugs import BugDetail, BugPatch, BugRead, BugUpdate
-from bugflow.schemas.feedback import FeedbackCreate
+from bugflow.schemas.feedback import FeedbackCreate, FeedbackGiven
 from bugflow.schemas.pins import PinCreate
 from bugflow.schemas.predictions import (
     ExplanationRead,
@@ -145,16 +145,32 @@ def quick_move(session: Session, bug: BugRead, status: Status) -> None:
 
 def changed(session: Session, message: str) -> None:
     """After a write: what was kept is read anew, the page is drawn anew, and says what happened."""
-    session.forget("board", "overview", "me")
+    session.forget("board", "overview", "me", "queue", "contradictions")
     trouble.toast_later(message)
     st.rerun()
+
+
+def recorded(given: FeedbackGiven) -> str:
+    """What a word did, in words: counted, and what it changed for bugs that say nearly the same."""
+    twins = []
+    if given.n_new_suggestions:
+        twins.append(f"{given.n_new_suggestions} open {_bugs(given.n_new_suggestions)} got a new suggestion")
+    if given.n_similar_waiting:
+        waits = "similar one waits" if given.n_similar_waiting == 1 else "similar ones wait"
+        twins.append(f"{given.n_similar_waiting} {waits} for you")
+    told = f" {'; '.join(twins)}." if twins else ""
+    return f"Recorded. Corrections so far: {given.feedback_count}.{told}"
+
+
+def _bugs(n: int) -> str:
+    return "bug" if n == 1 else "bugs"
 
 
 def give_feedback(session: Session, bug: BugRead, task: Task, label: str, *, reason: str = "") -> None:
     given = session.client.give_feedback(
         FeedbackCreate(bug_id=bug.id, task=task, label=label, reason=reason.strip() or None)
     )
-    changed(session, f"Recorded. Corrections so far: {given.feedback_count}.")
+    changed(session, recorded(given))
 
 
 def correction(session: Session, bug: BugDetail, *, prefix: str = "correct", confirmable: bool = True) -> None:

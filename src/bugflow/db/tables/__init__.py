@@ -15,6 +15,7 @@ from bugflow.db.tables.notifications import Notification
 from bugflow.db.tables.pins import PinRow
 from bugflow.db.tables.predictions import PredictionRow
 from bugflow.db.tables.registry import GateVerdict, ModelRow, ModelStage, PromiseRow, RetrainingRun
+from bugflow.db.tables.review import ReviewRequest
 from bugflow.db.tables.teams import Project, Team
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Project",
     "PromiseRow",
     "RetrainingRun",
+    "ReviewRequest",
     "SignIn",
     "SilentPrediction",
     "Team",

@@ -18,7 +18,8 @@ class Bug(Base):
     Attributes:
         severity_set_by, team_set_by: Once `person`, the machine never changes the value again.
         severity_rank: 0 to 3, so that sorting by severity is sorting by a number.
-        needs_review: The machine was not sure of a value that no person has confirmed yet.
+        needs_review: A person is to look: the machine was not sure of a value that nobody has confirmed yet, or a
+            `ReviewRequest` waits for an answer.
         version: Grows by one with each change; the ETag.
     """
 

@@ -161,6 +161,13 @@ class BugIndex:
         cosines = np.minimum(state.vectors[places] @ vector, 1.0)
         return list(zip(state.ids[places].tolist(), cosines.tolist(), strict=True))
 
+    def alike(self, bug_id: int, *, n: int) -> list[tuple[int, float]]:
+        """The same for a bug that is here, without itself; none for one that is not, or was not read yet."""
+        place, state = self._place.get(bug_id), self._state
+        if place is None or place >= state.n:
+            return []
+        return self.nearest(state.vectors[place], n=n, without=bug_id)
+
     def settle(self) -> None:
         """Wait until a graph that is being built is in use."""
         if self._builder is not None:

@@ -41,6 +41,10 @@ class DuplicateSearch(Protocol):
         """At most n (`POOL` at most) bugs nearest in meaning with their cosines, nearest first."""
         ...
 
+    def alike(self, bug_id: int, *, n: int) -> list[tuple[int, float]]:
+        """The same for a bug that is known, which is not among them; no text is read."""
+        ...
+
     def refresh(self) -> None:
         """Take up what was reported since; every search does it first."""
         ...
@@ -72,6 +76,10 @@ class NoSearch:
         return []
 
     def nearest(self, text: CleanText, *, n: int, without: int | None = None) -> list[tuple[int, float]]:  # noqa: ARG002
+        """None."""
+        return []
+
+    def alike(self, bug_id: int, *, n: int) -> list[tuple[int, float]]:  # noqa: ARG002
         """None."""
         return []
 
@@ -149,6 +157,11 @@ class LiveSearch:
         self.refresh()
         vector = self.encoder.encode([prose_of(text)])[0]
         return self.index.nearest(vector, n=n, without=without)
+
+    def alike(self, bug_id: int, *, n: int) -> list[tuple[int, float]]:
+        """The same for a bug that is known, which is not among them; no text is read."""
+        self.refresh()
+        return self.index.alike(bug_id, n=n)
 
     def refresh(self) -> None:
         """Take up what was reported since; every search does it first."""

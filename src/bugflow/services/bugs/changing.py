@@ -12,16 +12,21 @@ from bugflow.domain.bugs import EventKind, Status, check_move
 from bugflow.domain.notifications import NotificationKind
 from bugflow.domain.predictions import BugText, Task
 from bugflow.errors import LostUpdate
+from bugflow.ml.duplicates.search import DuplicateSearch
 from bugflow.schemas.bugs import BugDetail, BugPatch, BugUpdate, BugUpdated
 from bugflow.services import audit, deliveries, feedback, notifications, retraining, teams
 from bugflow.services.bugs import reading
 from bugflow.services.duplicates import finding, fingerprints
+from bugflow.services.review import twins
+from bugflow.services.review.twins import Changed
 
 
-def update_bug(session: Session, *, actor: Actor, body: BugUpdate, retrain_after: int, now: datetime) -> BugUpdated:
+def update_bug(
+    session: Session, search: DuplicateSearch, *, actor: Actor, body: BugUpdate, retrain_after: int, now: datetime
+) -> BugUpdated:
     """Move a bug, correct its predictions, assign it, leave a note: what the requirements document's form does.
 
-    All of it happens or nothing.
+    All of it happens or nothing. Bugs that say nearly the same are found before the first statement.
 
     Args:
         retrain_after: New corrections after which a retraining begins.
@@ -29,14 +34,18 @@ def update_bug(session: Session, *, actor: Actor, body: BugUpdate, retrain_after
     Raises:
         NotFound, Forbidden, IllegalMove, UnknownReference, UnknownLabel, AlreadySaid: See their messages.
     """
+    near = twins.find_twins(search, body.bug_id) if body.correction_team or body.correction_severity else []
     bug = reading.get_locked(session, body.bug_id)
     demand(actor, Action.MOVE_BUG, own=reading.owns(actor, bug))
     corrections = [(Task.SEVERITY, body.correction_severity), (Task.TEAM, body.correction_team)]
     given = [(task, label) for task, label in corrections if label is not None]
     if given:
         demand(actor, Action.CORRECT)
+    changed = Changed()
     for task, label in given:
-        feedback.apply_feedback(session, bug, task, label, actor=actor, reason=body.reason, now=now)
+        _, changed = feedback.apply_feedback(
+            session, bug, task, label, near=near, actor=actor, reason=body.reason, now=now
+        )
     if body.status is not None and body.status is not bug.status:
         _move(session, bug, body.status, actor=actor, now=now)
     if body.assigned_to_id is not None:
@@ -45,17 +54,20 @@ def update_bug(session: Session, *, actor: Actor, body: BugUpdate, retrain_after
         session.add(Comment(bug_id=bug.id, author_id=actor.id, text=body.note, created_at=now))
         session.add(BugEvent(bug_id=bug.id, kind=EventKind.COMMENTED, actor_id=actor.id, created_at=now))
     reading.touch(bug, now=now)
-    changed = body.model_dump(exclude_none=True, exclude={"bug_id", "reason"})
-    _record_change(session, bug, actor, changed, now=now)
+    fields = body.model_dump(exclude_none=True, exclude={"bug_id", "reason"})
+    _record_change(session, bug, actor, fields, now=now)
     return BugUpdated(
         message="Bug updated (AI Feedback Recorded)" if given else "Bug updated",
         feedback_count=feedback.count_corrections(session),
         retraining=retraining.note_feedback(session, threshold=retrain_after, now=now) if given else None,
+        n_new_suggestions=changed.n_suggested,
+        n_similar_waiting=changed.n_waiting,
     )
 
 
 def patch_bug(
     session: Session,
+    search: DuplicateSearch,
     bug_id: int,
     *,
     actor: Actor,
@@ -75,6 +87,7 @@ def patch_bug(
     Raises:
         NotFound, Forbidden, IllegalMove, LostUpdate, UnknownReference, UnknownLabel, AlreadySaid: See their messages.
     """
+    near = twins.find_twins(search, bug_id) if body.severity is not None or body.team is not None else []
     bug = reading.get_locked(session, bug_id)
     if if_match is not None and if_match != bug.version:
         raise LostUpdate(what="bug", yours=f'"{if_match}"', current=f'"{bug.version}"')
@@ -88,10 +101,9 @@ def patch_bug(
     if sent & {"severity", "team"}:
         demand(actor, Action.CORRECT)
     _edit(session, bug, actor=actor, body=body, now=now)
-    if body.severity is not None:
-        feedback.apply_feedback(session, bug, Task.SEVERITY, body.severity, actor=actor, reason=body.reason, now=now)
-    if body.team is not None:
-        feedback.apply_feedback(session, bug, Task.TEAM, body.team, actor=actor, reason=body.reason, now=now)
+    for task, label in ((Task.SEVERITY, body.severity), (Task.TEAM, body.team)):
+        if label is not None:
+            feedback.apply_feedback(session, bug, task, label, near=near, actor=actor, reason=body.reason, now=now)
     if body.status is not None and body.status is not bug.status:
         _move(session, bug, body.status, actor=actor, now=now)
     if "assigned_to_id" in sent:

@@ -22,6 +22,7 @@ from bugflow.services import audit, feedback, notifications, predictions, teams
 from bugflow.services.bugs import reading
 from bugflow.services.duplicates import finding, fingerprints
 from bugflow.services.experiments import measuring
+from bugflow.services.review import waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,11 @@ class TriagePolicy:
 
     Attributes:
         machine_sets_critical: Else it sets `high` and asks a person.
+        spot_check_share: Of new reports, so many are checked by a person, however sure it is.
     """
 
     machine_sets_critical: bool = False
+    spot_check_share: float = 0.0
 
 
 def report_bug(
@@ -70,6 +73,7 @@ def report_bug(
     if assessment.fingerprint is not None:
         fingerprints.keep_new(session, [(bug.id, assessment.fingerprint)])
     _keep_predictions(session, bug, assessment, actor=actor, now=now)
+    bug.needs_review |= waiting.draw_spot_check(session, bug.id, share=policy.spot_check_share, now=now)
     session.add(BugEvent(bug_id=bug.id, kind=EventKind.REPORTED, actor_id=actor.id, created_at=now))
     maybe_critical = body.severity is None and assessment.severity.label == Severity.CRITICAL != bug.severity
     notifications.notify_report(session, bug, maybe_critical=maybe_critical, actor_id=actor.id, now=now)

@@ -1,9 +1,11 @@
 """What bugs are compared by: kept with them, read later where it is missing, taken up by every process."""
 
 import ctypes
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Lock
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Select, delete, or_, select
 from sqlalchemy.orm import Session
 
@@ -48,6 +50,22 @@ def find_kept(session: Session, bug_id: int) -> Fingerprint | None:
     """What a bug is compared by."""
     row = session.scalar(select(BugFingerprint).where(BugFingerprint.bug_id == bug_id))
     return Fingerprint(row.scheme, row.words, row.encoder, row.vector) if row else None
+
+
+def find_vectors(session: Session, bug_ids: Sequence[int]) -> NDArray[np.float32]:
+    """The meanings of some bugs, float32 [n, d] of unit length; zeros for one that was not read (anew) yet.
+
+    Those of one encoder: the one that read the newest bug.
+    """
+    kept = BugFingerprint
+    newest = select(kept.encoder).where(kept.encoder.is_not(None)).order_by(kept.id.desc()).limit(1)
+    query = select(kept.bug_id, kept.vector).where(kept.bug_id.in_(bug_ids), kept.encoder == newest.scalar_subquery())
+    found = {n: np.frombuffer(vector, np.float16) for n, vector in session.execute(query) if vector is not None}
+    vectors = np.zeros((len(bug_ids), max(map(len, found.values()), default=1)), np.float32)
+    for place, n in enumerate(bug_ids):
+        if n in found:
+            vectors[place] = found[n]
+    return vectors
 
 
 def name_unread(session: Session, encoder: str) -> str | None:

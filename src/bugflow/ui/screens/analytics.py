@@ -7,9 +7,9 @@ from html import escape
 import plotly.graph_objects as go
 import streamlit as st
 
-from bugflow.schemas.stats import Acceptance
+from bugflow.schemas.stats import Acceptance, Accuracy
 from bugflow.ui import charts, look, trouble
-from bugflow.ui.format import TASK_NAMES, percent
+from bugflow.ui.format import DASH, TASK_NAMES, percent
 from bugflow.ui.session import current
 
 KEEP_SECONDS = timedelta(minutes=1).total_seconds()
@@ -24,21 +24,46 @@ def chart(title: str, about: str, rows: Sequence[object], draw: Callable[[], go.
             look.empty("Nothing to draw yet", "The chart fills with the first reports and corrections.")
 
 
-def acceptance_table(rows: Sequence[Acceptance]) -> None:
-    head = "".join(
-        f"<th>{name}</th>"
-        for name in ("Field", "Model", "Predicted", "Corrected", "Confirmed", "Kept", "Coverage", "Precision")
-    )
-    body = "".join(
-        f"<tr><td>{TASK_NAMES[one.task]}</td><td>{escape(one.model_version)}</td><td>{one.n_predicted}</td>"
-        f"<td>{one.n_corrected}</td><td>{one.n_confirmed}</td><td>{percent(one.acceptance)}</td>"
-        f"<td>{percent(one.coverage)}</td><td>{percent(one.precision)}</td></tr>"
-        for one in rows
-    )
+def table(label: str, names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    head = "".join(f"<th>{name}</th>" for name in names)
+    body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
     look.show(
-        '<div class="bf-scroll" tabindex="0" role="region" aria-label="Predictions by model">'
+        f'<div class="bf-scroll" tabindex="0" role="region" aria-label="{label}">'
         f'<table class="bf-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>',
     )
+
+
+def acceptance_table(rows: Sequence[Acceptance]) -> None:
+    table(
+        "Predictions by model",
+        ("Field", "Model", "Predicted", "Corrected", "Confirmed", "Kept", "Coverage", "Precision"),
+        [
+            (
+                TASK_NAMES[one.task], one.model_version, one.n_predicted, one.n_corrected, one.n_confirmed,
+                percent(one.acceptance), percent(one.coverage), percent(one.precision),
+            )
+            for one in rows
+        ],
+    )  # fmt: skip
+
+
+def accuracy_table(rows: Sequence[Accuracy]) -> None:
+    """How often it is right, from random checks alone: people mostly correct what is wrong."""
+    look.show(
+        '<h2 class="bf-sub">Random checks</h2><p class="bf-note">Right: of the bugs drawn at random on which a project '
+        "manager has spoken. The true share lies in the range in 95 of 100 cases.</p>"
+    )
+    table(
+        "Random checks by model",
+        ("Field", "Model", "Drawn", "Decided", "Right", "Range"),
+        [
+            (
+                TASK_NAMES[one.task], one.model_version, one.n_drawn, one.n_decided, percent(one.accuracy),
+                f"{percent(one.low)} to {percent(one.high)}" if one.n_decided else DASH,
+            )
+            for one in rows
+        ],
+    )  # fmt: skip
 
 
 @trouble.guarded
@@ -70,6 +95,9 @@ def page() -> None:
     )
     if accepted:
         acceptance_table(accepted)
+    measured = session.keep("accuracy", client.list_accuracy, seconds=KEEP_SECONDS)
+    if measured:
+        accuracy_table(measured)
 
 
 @st.fragment

@@ -4,13 +4,14 @@ from html import escape
 
 import streamlit as st
 
-from bugflow.domain.predictions import Decision, Task
+from bugflow.domain.predictions import Task
 from bugflow.errors import BugFlowError
 from bugflow.schemas.bugs import BugRead
-from bugflow.schemas.feedback import FeedbackCreate, ReviewItem
+from bugflow.schemas.feedback import FeedbackCreate
+from bugflow.schemas.review import Contradiction, ReviewItem, WordRead
 from bugflow.schemas.stats import Overview
 from bugflow.ui import look, triage, trouble
-from bugflow.ui.format import FEEDBACK_NAMES, TASK_NAMES, ago, label_name
+from bugflow.ui.format import FEEDBACK_NAMES, TASK_NAMES, ago, label_name, percent
 from bugflow.ui.session import Session, current
 
 KEEP_SECONDS = 20.0
@@ -23,11 +24,10 @@ def show_progress(overview: Overview) -> None:
 
 
 def confirm(session: Session, item: ReviewItem) -> None:
-    """A person agrees with both values as they stand."""
+    """A person agrees with the values that wait for a word, as they stand."""
     values = {Task.SEVERITY: item.bug.severity.value, Task.TEAM: item.bug.team}
-    open_tasks = [one.task for one in item.predictions if one.decision is not Decision.AUTO] or list(values)
     try:
-        for task in open_tasks:
+        for task in item.tasks:
             session.client.give_feedback(FeedbackCreate(bug_id=item.bug.id, task=task, label=values[task]))
     except BugFlowError as error:
         trouble.toast_later(trouble.plain(trouble.message_of(error)), icon=":material/error:")
@@ -36,8 +36,19 @@ def confirm(session: Session, item: ReviewItem) -> None:
     forget(session)
 
 
+def say(session: Session, bug_id: int, task: Task, label: str) -> None:
+    """A button's callback: a person gives one field its label."""
+    try:
+        given = session.client.give_feedback(FeedbackCreate(bug_id=bug_id, task=task, label=label))
+    except BugFlowError as error:
+        trouble.toast_later(trouble.plain(trouble.message_of(error)), icon=":material/error:")
+    else:
+        trouble.toast_later(triage.recorded(given))
+    forget(session)
+
+
 def forget(session: Session) -> None:
-    session.forget("queue", "overview", "board", "me")
+    session.forget("queue", "contradictions", "overview", "board", "me")
 
 
 def skip(bug: BugRead) -> None:
@@ -49,6 +60,8 @@ def show_item(session: Session, item: ReviewItem) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left, st.container(border=True):
         look.show(f'<h2 class="bf-sub">{escape(bug.title)}</h2>', look.bug_line(bug))
+        reasons = "".join(f'<span class="bf-cue">{escape(reason)}</span>' for reason in item.reasons)
+        look.show(f'<div class="bf-line"><span class="bf-soft">Asked because</span>{reasons}</div>')
         look.show(look.text_block(bug.description))
         st.page_link(
             "screens/bug.py", label="Open the bug", icon=":material/open_in_full:", query_params={"id": str(bug.id)}
@@ -67,12 +80,75 @@ def show_item(session: Session, item: ReviewItem) -> None:
                 args=(session, item),
                 key=f"confirm_{bug.id}",
             )
+            if item.suggested_team:
+                st.button(
+                    f"Give to {trouble.plain(item.suggested_team)}",
+                    icon=":material/group:",
+                    on_click=say,
+                    args=(session, bug.id, Task.TEAM, item.suggested_team),
+                    key=f"twin_{bug.id}",
+                )
             st.button(
                 "Skip", icon=":material/skip_next:", shortcut="s", on_click=skip, args=(bug,), key=f"skip_{bug.id}"
             )
         look.show('<h2 class="bf-sub">Correct it</h2>')
         detail = session.client.get_bug(bug.id).bug
         triage.correction(session, detail, prefix="review", confirmable=False)
+
+
+def show_word(session: Session, word: WordRead, other: WordRead, task: Task) -> None:
+    """One side of a contradiction, and the click that settles it for the other side."""
+    st.page_link("screens/bug.py", label=trouble.plain(word.title), query_params={"id": str(word.bug_id)})
+    badge = look.severity_badge(word.label) if task is Task.SEVERITY else look.team_chip(word.label)
+    look.show(
+        f'<div class="bf-line"><span class="bf-number">#{word.bug_id}</span>{badge}<span class="bf-soft">'
+        f"{FEEDBACK_NAMES[word.kind]} by {escape(word.actor.display_name)} \N{MIDDLE DOT} {ago(word.created_at)}</span>"
+        f'<span class="bf-soft">{escape(word.reason or "")}</span></div>'
+    )
+    st.button(
+        f"Both are {trouble.plain(label_name(word.label))}",
+        icon=":material/check:",
+        on_click=say,
+        args=(session, other.bug_id, task, word.label),
+        key=f"settle_{task}_{word.bug_id}_{other.bug_id}",
+    )
+
+
+def keep_apart(session: Session, one: Contradiction) -> None:
+    """A button's callback: both words stand, because the two bugs are not the same."""
+    newer, older = one.words
+    try:
+        session.client.dismiss_duplicate(newer.bug_id, older.bug_id)
+    except BugFlowError as error:
+        trouble.toast_later(trouble.plain(trouble.message_of(error)), icon=":material/error:")
+    else:
+        trouble.toast_later(f"#{newer.bug_id} and #{older.bug_id} are not the same", icon=":material/call_split:")
+    forget(session)
+
+
+def show_contradictions(session: Session) -> None:
+    found = session.keep("contradictions", session.client.list_contradictions, seconds=KEEP_SECONDS)
+    if not found:
+        return
+    look.show(
+        f'<h2 class="bf-sub">A second opinion, please: {len(found)}</h2><p class="bf-note">These say nearly the same, '
+        "and people gave them different labels. While they contradict one another, nothing is remembered of them.</p>"
+    )
+    for one in found:
+        with st.container(border=True):
+            newer, older = one.words
+            about = f"{TASK_NAMES[one.task]}, alike by {percent(one.cosine)}"
+            look.show(f'<p class="bf-note">{about}</p>')
+            for column, word, other in zip(st.columns(2), (newer, older), (older, newer), strict=True):
+                with column:
+                    show_word(session, word, other, one.task)
+            st.button(
+                "They are not the same",
+                icon=":material/call_split:",
+                on_click=keep_apart,
+                args=(session, one),
+                key=f"apart_{one.task}_{newer.bug_id}_{older.bug_id}",
+            )
 
 
 def show_recent(session: Session) -> None:
@@ -95,7 +171,7 @@ def show_recent(session: Session) -> None:
 @trouble.guarded
 def page() -> None:
     session = current()
-    look.heading("Review", "Bugs whose triage BugFlow was not sure of. What you say is kept.")
+    look.heading("Review", "Where your word teaches most, first. What you say is kept.")
     overview = session.keep("overview", session.client.get_overview, seconds=KEEP_SECONDS)
     show_progress(overview)
     queue = session.keep("queue", lambda: session.client.list_review_queue(limit=50), seconds=KEEP_SECONDS).items
@@ -110,6 +186,7 @@ def page() -> None:
             st.session_state["skipped"] = set()
             forget(session)
             st.rerun()
+    show_contradictions(session)
     show_recent(session)
 
 

@@ -1,0 +1,1 @@
+"""What people are asked to look at: which bugs, in which order, and what their words change for others."""

@@ -234,6 +234,17 @@ def large() -> tuple[BugIndex, NDArray[np.float32]]:
     return index, vectors
 
 
+def test_the_bugs_most_like_one_that_is_known_are_found_without_reading_it_again() -> None:
+    index = BugIndex(2)
+    here = {1: (1.0, 0.0), 2: (0.8, 0.6), 3: (0.0, 1.0)}
+    index.add(bug(n, "Crash", vector=np.asarray(vector, np.float32)) for n, vector in here.items())
+    index.add([bug(4, "Not read for its meaning yet")])
+    assert [n for n, _ in index.alike(1, n=5)] == [2]
+    assert index.alike(1, n=5)[0][1] == pytest.approx(0.8)
+    assert [n for n, _ in index.alike(2, n=1)] == [1]
+    assert index.alike(4, n=5) == index.alike(99, n=5) == NoSearch().alike(1, n=5) == []
+
+
 def test_with_many_bugs_the_nearest_are_found_nearly_as_if_all_had_been_compared(
     large: tuple[BugIndex, NDArray[np.float32]],
 ) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import httpx2
 import pytest
 from streamlit.testing.v1 import AppTest
 from tests.ui.fakes import FakeApi, named
@@ -216,6 +217,90 @@ def test_a_reviewer_confirms_with_one_press_and_the_next_one_comes(api: FakeApi,
     press(app, "Confirm as it is")
     assert {row["kind"] for row in api.feedback} == {"confirmation"}
     assert "Second" in html_of(app)
+
+
+def test_a_reviewer_reads_why_a_bug_is_asked_about_and_confirms_only_what_waits(api: FakeApi, page_of: Open) -> None:
+    bug_id = api.add_bug("First")
+    api.asked[bug_id] = {"tasks": ["team"], "reasons": ["A random check", "<b>bold</b>"], "is_spot_check": True}
+    app = page_of("pm", "review")
+    shown = html_of(app)
+    assert "A random check" in shown
+    assert "&lt;b&gt;bold" in shown
+    press(app, "Confirm as it is")
+    assert [row["task"] for row in api.feedback] == ["team"]
+
+
+def test_a_reviewer_takes_up_what_was_said_of_a_near_twin_with_one_press(api: FakeApi, page_of: Open) -> None:
+    bug_id = api.add_bug("First")
+    api.asked[bug_id] = {"reasons": ["Near twin #7 was given to Mobile"], "suggested_team": "Mobile"}
+    api.twins = {"n_new_suggestions": 14, "n_similar_waiting": 17}
+    app = press(page_of("pm", "review"), "Give to Mobile")
+    assert [(row["task"], row["label"]) for row in api.feedback] == [("team", "Mobile")]
+    told = "Corrections so far: 1. 14 open bugs got a new suggestion; 17 similar ones wait for you."
+    assert app.toast[0].value == f"Recorded. {told}"
+
+
+@pytest.fixture
+def disputed(api: FakeApi) -> FakeApi:
+    """Two bugs that say nearly the same, given to Mobile and to Backend."""
+    sides = [
+        {"bug_id": api.add_bug(title, needs_review=False), "title": title, "label": label, "kind": "correction"}
+        for title, label in (("Cart crashes", "Mobile"), ("Basket crashes", "Backend"))
+    ]
+    more = {"reason": None, "actor": named(3), "created_at": "2026-01-05T09:00:00Z"}
+    api.contradictions = [{"task": "team", "cosine": 0.93, "words": [{**side, **more} for side in sides]}]
+    return api
+
+
+def test_a_contradiction_is_settled_with_one_press(disputed: FakeApi, page_of: Open) -> None:
+    app = page_of("pm", "review")
+    assert "A second opinion, please: 1" in html_of(app)
+    assert "alike by 93" in html_of(app)
+    press(app, "Both are Mobile")
+    assert [(row["bug_id"], row["label"]) for row in disputed.feedback] == [(2, "Mobile")]
+
+
+def test_a_contradiction_of_bugs_that_are_not_the_same_is_let_go(disputed: FakeApi, page_of: Open) -> None:
+    press(page_of("pm", "review"), "They are not the same")
+    assert disputed.dismissed == {1: {2}}
+    assert disputed.feedback == []
+
+
+@pytest.mark.parametrize("label", ["Both are Mobile", "They are not the same"])
+def test_a_second_opinion_that_is_refused_says_so(disputed: FakeApi, page_of: Open, label: str) -> None:
+    app = page_of("pm", "review")
+    SESSIONS.find(app.session_state["bugflow_session"]).forget("board")  # type: ignore[union-attr]
+    refuse_writes(disputed)
+    press(app, label)
+    assert "was changed by someone else" in app.toast[0].value
+
+
+def refuse_writes(api: FakeApi) -> None:
+    """From now on the API takes no word and no decision."""
+    answer = api._route
+
+    def route(me: int, call: str, body: dict[str, Any], request: httpx2.Request) -> httpx2.Response:
+        if call.startswith("POST"):
+            return api.problem(412, "LostUpdate", "The bug was changed by someone else in the meantime.")
+        return answer(me, call, body, request)
+
+    api._route = route  # type: ignore[method-assign]
+
+
+def test_random_checks_are_shown_with_how_many_were_decided_and_a_range(api: FakeApi, page_of: Open) -> None:
+    assert "Random checks" not in html_of(page_of("pm", "analytics"))
+    decided = {"n_drawn": 40, "n_decided": 10, "n_right": 9, "accuracy": 0.9, "low": 0.5958, "high": 0.9821}
+    none = {"n_drawn": 3, "n_decided": 0, "n_right": 0, "accuracy": None, "low": 0.0, "high": 1.0}
+    api.accuracy = [
+        {"task": "team", "model_version": "team-1", **decided},
+        {"task": "severity", "model_version": "severity-1", **none},
+    ]
+    app = page_of("pm", "analytics")
+    SESSIONS.find(app.session_state["bugflow_session"]).forget("accuracy")  # type: ignore[union-attr]
+    shown = html_of(app.run())
+    assert "<td>40</td><td>10</td>" in shown
+    assert "60\N{NARROW NO-BREAK SPACE}% to 98\N{NARROW NO-BREAK SPACE}%" in shown
+    assert "<td>3</td><td>0</td><td>\N{EN DASH}</td><td>\N{EN DASH}</td>" in shown
 
 
 def test_the_search_of_the_url_is_the_one_that_is_asked(api: FakeApi, page_of: Open) -> None:

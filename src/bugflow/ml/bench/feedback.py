@@ -45,7 +45,7 @@ _NOTES = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Replay:
+class Replay:
     """One tracker: the base that never saw it, its rows in order of time, and those that the base learned from."""
 
     base: Artifact
@@ -69,7 +69,7 @@ def measure_feedback(bench: Bench) -> list[Table]:
             data = read_dataset(files, recipe, encoder=bench.encoder(), progress=bench.tell)
         figures: dict[tuple[int, str], list[dict[str, Any]]] = {}
         names = []
-        for source, replay in _replays(data, recipe):
+        for source, replay in replays(data, recipe):
             bench.tell(f"{task.value}: {source}")
             names.append(source)
             for n, name, figure in _score_all(replay, recipe):
@@ -82,17 +82,17 @@ def measure_feedback(bench: Bench) -> list[Table]:
     return tables
 
 
-def _replays(data: Dataset, recipe: Recipe) -> Iterator[tuple[str, _Replay]]:
+def replays(data: Dataset, recipe: Recipe) -> Iterator[tuple[str, Replay]]:
     for source, train, later, test in split_by_source(data, recipe):
         if np.isnan(data.age[test]).all():
             continue
         rows = test[np.argsort(data.age[test], kind="stable")]
         fitted = fit(data, recipe, train=train, later=later)
         base = Artifact(f"{recipe.task}-1", recipe.task, fitted.model, fitted.calibration, {}, {}, "")
-        yield source, _Replay(base, data, rows, train, later)
+        yield source, Replay(base, data, rows, train, later)
 
 
-def _score_all(replay: _Replay, recipe: Recipe) -> Iterator[tuple[int, str, dict[str, Any]]]:
+def _score_all(replay: Replay, recipe: Recipe) -> Iterator[tuple[int, str, dict[str, Any]]]:
     data, rows = replay.data, replay.rows
     for n in N_CORRECTIONS:
         known, asked = rows[:n], rows[n : n + N_SCORED]
@@ -126,13 +126,13 @@ def _flipped(data: Dataset, rows: Index) -> list[str]:
     return [data.labels[place] for place in (data.truth[rows] + shift) % k]
 
 
-def _adapt(replay: _Replay, known: Index, asked: Index, labels: Sequence[str]) -> dict[str, Any]:
+def _adapt(replay: Replay, known: Index, asked: Index, labels: Sequence[str]) -> dict[str, Any]:
     corrections = Corrections(replay.data.features.rows(known), labels, np.ones(len(known)))
     adapted = adapt(replay.base, corrections, name="adapted-1", encoder=replay.encoder)
     return _score(adapted.artifact, replay.data, asked) | {"doubtful": float(adapted.doubtful.mean())}
 
 
-def _refit(replay: _Replay, recipe: Recipe, known: Index) -> Artifact:
+def _refit(replay: Replay, recipe: Recipe, known: Index) -> Artifact:
     weights = replay.data.weights.copy()
     weights[known] = REFIT_WEIGHT
     data = replace(replay.data, weights=weights)
@@ -140,7 +140,7 @@ def _refit(replay: _Replay, recipe: Recipe, known: Index) -> Artifact:
     return replace(replay.base, model=fitted.model, calibration=fitted.calibration)
 
 
-def _nearest(replay: _Replay, known: Index, asked: Index) -> Index:
+def _nearest(replay: Replay, known: Index, asked: Index) -> Index:
     vectors = replay.encoder.encode(replay.data.texts(np.concatenate([known, asked])))
     nearest = (vectors[len(known) :] @ vectors[: len(known)].T).argmax(axis=1)
     return np.asarray(replay.data.truth[known][nearest])

@@ -17,6 +17,7 @@ from bugflow.ml import review
 from bugflow.schemas.bugs import BugRead
 from bugflow.schemas.predictions import StoredPrediction
 from bugflow.schemas.review import ReviewItem, ReviewQueue
+from bugflow.services import predictions
 from bugflow.services.bugs import reading
 from bugflow.services.duplicates import fingerprints
 from bugflow.services.memory import NEAR
@@ -91,9 +92,8 @@ def _rank(session: Session, pool: Sequence[Waiting], *, n: int) -> list[_Place]:
 
 def _find_twin(one: Waiting, words: Words, cosines: NDArray[np.float32]) -> tuple[int, str] | None:
     """The nearest bug that says nearly the same and was given another team, with that team."""
-    for place in np.argsort(-cosines, kind="stable"):
-        if cosines[place] < NEAR:
-            break
+    near = np.flatnonzero(cosines >= NEAR)
+    for place in near[np.argsort(-cosines[near], kind="stable")].tolist():
         if words.labels[place] != one.labels[Task.TEAM]:
             return words.bug_ids[place], words.labels[place]
     return None
@@ -126,10 +126,11 @@ def _doubt(one: Waiting, task: Task) -> str:
 def _items(session: Session, places: Sequence[_Place]) -> list[ReviewItem]:
     ids = [place.waiting.bug_id for place in places]
     bugs = {bug.id: bug for bug in session.scalars(select(Bug).where(Bug.id.in_(ids)).options(*reading.NAMES))}
+    stored = predictions.predictions_of(session, ids)
     return [
         ReviewItem(
             bug=BugRead.model_validate(bugs[one.bug_id]),
-            predictions=[StoredPrediction.model_validate(said) for said in one.said.values()],
+            predictions=[StoredPrediction.model_validate(said) for said in stored[one.bug_id]],
             tasks=one.tasks,
             reasons=place.reasons,
             is_spot_check=Cause.SPOT_CHECK in one.asked,

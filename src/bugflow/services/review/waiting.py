@@ -7,12 +7,13 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bugflow.db.tables import Bug, Feedback, PredictionRow, ReviewRequest, Team
+from bugflow.db.tables import Bug, Feedback, ReviewRequest, Team
 from bugflow.domain.bugs import SetBy
 from bugflow.domain.feedback import FeedbackKind
 from bugflow.domain.predictions import Task
 from bugflow.domain.review import Cause, is_drawn
 from bugflow.services import predictions
+from bugflow.services.predictions import Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Waiting:
 
     bug_id: int
     labels: Mapping[Task, str]
-    said: Mapping[Task, PredictionRow]
+    said: Mapping[Task, Said]
     unsure: frozenset[Task]
     asked: Mapping[Cause, frozenset[Task]]
 
@@ -70,13 +71,11 @@ def find_waiting(session: Session, bug_ids: Sequence[int]) -> list[Waiting]:
         if (bug_id, task) not in spoken:
             asked.setdefault(bug_id, {}).setdefault(cause, set()).add(task)
     found = []
-    for bug_id, stored in predictions.predictions_of(session, [n for n in bug_ids if n in labels]).items():
-        said = {row.task: row for row in stored}
-        unsure = {
-            task for task in machine[bug_id] & said.keys() if predictions.was_unsure(said[task], labels[bug_id][task])
-        }
+    for bug_id, said in predictions.said_of(session, [n for n in bug_ids if n in labels]).items():
+        own = labels[bug_id]
+        unsure = {task for task in machine[bug_id] & said.keys() if said[task].is_unsure(own[task])}
         why = {cause: frozenset(tasks) for cause, tasks in asked.get(bug_id, {}).items()}
-        found.append(Waiting(bug_id, labels[bug_id], said, frozenset(unsure), why))
+        found.append(Waiting(bug_id, own, said, frozenset(unsure), why))
     return found
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session
 
 from bugflow.db.tables import Bug, Feedback, ReviewRequest
@@ -47,10 +47,11 @@ def list_review_queue(session: Session, *, limit: int) -> ReviewQueue:
     fifth is a spot check, the oldest first: its place must not depend on what the machine made of it.
     """
     waits = (Bug.needs_review, Bug.status != Status.RESOLVED)
-    drawn = session.scalars(_spot_checks().where(*waits).order_by(Bug.created_at, Bug.id).limit(limit)).all()
-    newest = select(Bug.id).where(*waits, Bug.id.not_in(_spot_checks())).order_by(Bug.created_at.desc(), Bug.id.desc())
+    is_drawn = _is_drawn()
+    oldest = select(Bug.id).where(*waits, is_drawn).order_by(Bug.created_at, Bug.id).limit(limit)
+    newest = select(Bug.id).where(*waits, ~is_drawn).order_by(Bug.created_at.desc(), Bug.id.desc())
     ranked = _rank(session, find_waiting(session, session.scalars(newest.limit(NEWEST_WAITING)).all()), n=limit)
-    checks = [_Place(one) for one in find_waiting(session, drawn)]
+    checks = [_Place(one) for one in find_waiting(session, session.scalars(oldest).all())]
     places: list[_Place] = []
     while len(places) < limit and (ranked or checks):
         is_turn = len(places) % EVERY == EVERY - 1
@@ -59,15 +60,14 @@ def list_review_queue(session: Session, *, limit: int) -> ReviewQueue:
     return ReviewQueue(items=_items(session, places), n_waiting=n_waiting)
 
 
-def _spot_checks() -> Select[int]:
-    """Bugs that were drawn and whose fields no PM has spoken on all."""
-    spoken = select(Feedback.id).where(
+def _is_drawn() -> ColumnElement[bool]:
+    """Whether a bug was drawn for a spot check and a PM has still to speak on one of its fields."""
+    spoken = exists().where(
         Feedback.bug_id == ReviewRequest.bug_id,
         Feedback.task == ReviewRequest.task,
         Feedback.kind != FeedbackKind.OVERRIDE,
     )
-    open_requests = select(ReviewRequest.bug_id).where(ReviewRequest.cause == Cause.SPOT_CHECK, ~spoken.exists())
-    return select(Bug.id).where(Bug.id.in_(open_requests))
+    return exists().where(ReviewRequest.bug_id == Bug.id, ReviewRequest.cause == Cause.SPOT_CHECK, ~spoken)
 
 
 def _rank(session: Session, pool: Sequence[Waiting], *, n: int) -> list[_Place]:

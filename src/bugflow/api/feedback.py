@@ -89,9 +89,9 @@ def list_pins(
 
 
 @v1.post("/pins", status_code=status.HTTP_201_CREATED)
-def pin_bug(body: PinCreate, actor: Corrector, session: WriteSession, now: Now) -> PinRead:
+def pin_bug(body: PinCreate, actor: Corrector, session: WriteSession, runtime: RuntimeDep, now: Now) -> PinRead:
     """Pin a bug: a model that gets it wrong where the one before did not is refused. Confirms what nobody spoke on."""
-    return pins.pin_bug(session, actor=actor, body=body, now=now)
+    return pins.pin_bug(session, runtime.duplicates, actor=actor, body=body, now=now)
 
 
 @v1.delete("/pins/{bug_id}/{task}", status_code=status.HTTP_204_NO_CONTENT)

@@ -11,15 +11,17 @@ from bugflow.domain.accounts import Actor
 from bugflow.domain.audit import AuditAction
 from bugflow.domain.predictions import Task
 from bugflow.errors import AlreadyPinned, NotFound
+from bugflow.ml.duplicates.search import DuplicateSearch
 from bugflow.schemas.base import Named
 from bugflow.schemas.pins import PinCreate, PinPage, PinRead
 from bugflow.services import audit, feedback
 from bugflow.services.bugs import reading
+from bugflow.services.review import twins
 
 _NAMES = (joinedload(PinRow.bug).joinedload(Bug.team), joinedload(PinRow.actor))
 
 
-def pin_bug(session: Session, *, actor: Actor, body: PinCreate, now: datetime) -> PinRead:
+def pin_bug(session: Session, search: DuplicateSearch, *, actor: Actor, body: PinCreate, now: datetime) -> PinRead:
     """Hold every later model to what people call this bug; a value on which nobody spoke is confirmed by it.
 
     Raises:
@@ -27,13 +29,14 @@ def pin_bug(session: Session, *, actor: Actor, body: PinCreate, now: datetime) -
         UnknownReference: Nobody spoke on its team, and the team was retired: correct it first.
         AlreadyPinned: It is; nothing is recorded.
     """
+    near = twins.find_twins(search, body.bug_id)
     bug = reading.get_locked(session, body.bug_id)
     if body.task in reading.find_pinned_tasks(session, bug.id):
         raise AlreadyPinned(field=body.task.value, bug_id=bug.id)
     said = select(Feedback.id).where(Feedback.bug_id == bug.id, Feedback.task == body.task).limit(1)
     if session.scalar(said) is None:
         label = bug.severity.value if body.task is Task.SEVERITY else bug.team.name
-        feedback.apply_feedback(session, bug, body.task, label, actor=actor, reason=body.reason, now=now)
+        feedback.apply_feedback(session, bug, body.task, label, near=near, actor=actor, reason=body.reason, now=now)
         reading.touch(bug, now=now)
     row = _add(session, bug.id, body.task, is_pinned=True, reason=body.reason, actor=actor, now=now)
     return _read(session.scalars(select(PinRow).where(PinRow.id == row.id).options(*_NAMES)).one())

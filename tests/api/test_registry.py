@@ -1,9 +1,11 @@
 """Models, retraining and promises over HTTP."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 from tests.factories import House, Person
+from tests.ml.builders import tiny_artifact
 
 from bugflow.domain.predictions import Task
 from bugflow.domain.registry import RunState
@@ -149,6 +151,19 @@ def test_a_process_takes_up_what_was_promoted_elsewhere_and_keeps_answering_if_i
     pm.post(f"{V1}/models/rollback", json={"task": "team", "reason": "It is damaged"})
     predictor.refresh()
     assert not predictor.problems
+
+
+def test_a_model_that_is_repaired_is_taken_up(house: House, pm: Person) -> None:
+    shelf = house.runtime.shelf
+    _registered(house, "team-9")
+    pm.post(f"{V1}/models/team-9/promote", json={"reason": "It is better"})
+    predictor = LivePredictor(registry.follow(house.runtime.database, shelf))
+    assert Task.TEAM in predictor.problems
+    (shelf.own / "team-9").rmdir()
+    shelf.keep(tiny_artifact("team-9"))
+    predictor.refresh()
+    assert (predictor.versions[Task.TEAM], dict(predictor.problems)) == ("team-9", {})
+    shutil.rmtree(shelf.own / "team-9")
 
 
 def test_a_queued_run_is_found_by_a_worker(house: House, pm: Person) -> None:

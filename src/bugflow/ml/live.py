@@ -123,7 +123,7 @@ class LivePredictor:
             others = self._load_challengers(standing.challengers)
             former_ones = self._now[0].artifacts.values()
             self._now = (Predictor(artifacts, problems, self._duplicates), Predictor(others), standing)
-            self._standing = standing
+            self._standing = None if problems else standing  # what is repaired or reachable again is taken up
             kept = {id(artifact) for artifact in (*artifacts.values(), *former_ones, *others.values())}
             self._loaded = {one: artifact for one, artifact in self._loaded.items() if id(artifact) in kept}
 

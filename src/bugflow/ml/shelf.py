@@ -97,10 +97,13 @@ class Shelf:
         temporary = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=self.own))
         try:
             store.fetch(name, temporary, manifest_hash=manifest_hash)
-            if hash_manifest(path) != hash_manifest(temporary):  # else another process was faster, and reads it
-                shutil.rmtree(path, ignore_errors=True)
-                temporary.chmod(0o755)
+            temporary.chmod(0o755)
+            try:
                 temporary.rename(path)
+            except OSError:  # something is there; what another process fetched meanwhile stays, because it reads it
+                if hash_manifest(path) != hash_manifest(temporary):
+                    shutil.rmtree(path)
+                    temporary.rename(path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return path

@@ -157,7 +157,7 @@ def test_a_model_that_is_repaired_is_taken_up(house: House, pm: Person) -> None:
     shelf = house.runtime.shelf
     _registered(house, "team-9")
     pm.post(f"{V1}/models/team-9/promote", json={"reason": "It is better"})
-    predictor = LivePredictor(registry.follow(house.runtime.database, shelf))
+    predictor = LivePredictor(live.follow(house.runtime.database, shelf))
     assert Task.TEAM in predictor.problems
     (shelf.own / "team-9").rmdir()
     shelf.keep(tiny_artifact("team-9"))

@@ -84,6 +84,8 @@ def test_an_update_moves_corrects_and_counts(house: House) -> None:
         "message": "Bug updated (AI Feedback Recorded)",
         "feedback_count": 2,
         "retraining": None,
+        "n_new_suggestions": 0,
+        "n_similar_waiting": 0,
     }
     bug = pm.bug(bug_id)
     assert (bug["status"], bug["severity"], bug["team"]) == ("in_progress", "critical", "DevOps")
@@ -100,7 +102,8 @@ def test_no_change_leaves_values_alone_and_says_so(house: House) -> None:
         "note": "Looked at it",
     }
     answer = pm.post("/update_bug", json=body)
-    assert answer.json() == {"message": "Bug updated", "feedback_count": 0, "retraining": None}
+    said = {"message": "Bug updated", "feedback_count": 0, "retraining": None}
+    assert answer.json() == {**said, "n_new_suggestions": 0, "n_similar_waiting": 0}
     bug = pm.bug(bug_id)
     assert (bug["status"], bug["severity"], bug["team"]) == ("open", "medium", "Backend")
     assert bug["n_comments"] == 1

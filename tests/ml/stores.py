@@ -52,6 +52,7 @@ def running_s3() -> Iterator[S3]:
     try:
         host, port = server.get_host_and_port()
         s3 = S3(f"http://{host}:{port}")
+        httpx2.post(f"{s3.url}/moto-api/reset", trust_env=False).raise_for_status()  # one state for all of a process
         with pytest.MonkeyPatch.context() as patched:
             s3.allow(patched)
             files, _ = url_to_fs("s3://bucket", skip_instance_cache=True)

@@ -27,19 +27,19 @@ EVIDENCE = {
 
 @pytest.fixture
 def judged(house: House) -> int:
-    """A retraining whose one model, team-7, was refused; its id."""
-    data = {"model": "team-7", "n": 50, "by_label": {"Mobile": 30, "Backend": 20}, "hash": "ab" * 32}
+    """A retraining whose one model, team-70, was refused; its id."""
+    data = {"model": "team-70", "n": 50, "by_label": {"Mobile": 30, "Backend": 20}, "hash": "ab" * 32}
     facts: dict[str, Any] = {"trigger": Trigger.MANUAL, "step": "ended", "up_to_feedback_id": 60, "outcome": "Refused."}
     facts |= {"state": RunState.REFUSED, "plan": {"team": data}, "created_at": house.now, "ended_at": house.now}
     rules = [{"name": "learned something", "passed": True, "text": "It did."}]
     rules.append({"name": "finds C++", "passed": False, "text": "It does not."})
-    artifact = replace(tiny_artifact("team-7"), report={"adapted": {"all": {"macro_f1": 0.5}, "by": "words"}})
+    artifact = replace(tiny_artifact("team-70"), report={"adapted": {"all": {"macro_f1": 0.5}, "by": "words"}})
     house.runtime.shelf.keep(replace(artifact, recipe={"kind": "adapted", "sizes": [1, 2]}))
     with house.runtime.database.write() as session:
         run = RetrainingRun(**facts)
         session.add(run)
         session.flush()
-        said: dict[str, Any] = {"candidate": "team-7", "champion": "team-1", "passed": False, "rules": rules}
+        said: dict[str, Any] = {"candidate": "team-70", "champion": "team-1", "passed": False, "rules": rules}
         session.add(GateVerdict(run_id=run.id, task=Task.TEAM, created_at=house.now, **said))
         return run.id
 
@@ -68,12 +68,12 @@ def test_a_judged_model_is_told_with_recipe_data_figures_verdict_and_card(
     runtime, look = told
     track(runtime, judged, EVIDENCE)
     (run,) = look()
-    assert (run.info.status, run.info.run_name) == ("FINISHED", f"team-7 (run {judged})")
+    assert (run.info.status, run.info.run_name) == ("FINISHED", f"team-70 (run {judged})")
     assert {key: value for key, value in run.data.tags.items() if key.startswith("bugflow.")} == {
         "bugflow.run": str(judged),
         "bugflow.task": "team",
         "bugflow.champion": "team-1",
-        "bugflow.candidate": "team-7",
+        "bugflow.candidate": "team-70",
         "bugflow.verdict": "refused",
         "bugflow.state": "refused",
         "bugflow.data": "ab" * 32,

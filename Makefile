@@ -16,7 +16,7 @@ say = @printf '\033[1m==> %s\033[0m\n'
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev setup-train demo up migrate test test-quick lint check check-quick coverage fix map docs bench chromium clean
+.PHONY: help setup setup-dev setup-train demo up migrate test test-quick lint check check-quick coverage fix map docs catalogues bench chromium clean
 
 help:  ## Print this
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -101,7 +101,7 @@ lint: setup-dev
 	$(say) "Security rules"
 	@$(BIN)/bandit -q -r src -ll --skip B104,B615  # 0.0.0.0 is compared; encoders are the user's choice; what is low, ruff's S judges line by line
 	$(say) "Documentation"
-	@$(BIN)/python docs/generate.py --check && $(BIN)/python docs/check_links.py
+	@$(BIN)/python docs/generate.py --check && $(BIN)/python docs/catalogues.py --check && $(BIN)/python docs/check_links.py
 	$(say) "Containers and YAML"
 	@$(BIN)/hadolint Dockerfile && $(BIN)/yamllint --strict compose.yaml deploy .pre-commit-config.yaml .yamllint
 
@@ -120,6 +120,9 @@ map:  ## Print all modules with the first line of their docstrings
 
 docs: setup  ## Write docs/reference anew from the code
 	@$(BIN)/python docs/generate.py
+
+catalogues: setup  ## Bring the languages of the pages up to date with the code
+	@$(BIN)/python docs/catalogues.py
 
 bench: setup  ## Train the shipped models anew into tmp/models and print what they are worth (BUGFLOW_BENCH_DATA)
 	@if [ -d "$(BUGFLOW_BENCH_DATA)/bugs" ]; then \

@@ -90,6 +90,12 @@ class Settings(BaseSettings):
     allow_private_receivers: bool = Field(
         False, description="Whether channels of people may lead to addresses in private networks."
     )
+    language: str = Field(
+        "en", description="Language of the pages for those who chose none and whose browser asks for none there is."
+    )
+    locales_dir: Path | None = Field(
+        None, description="Folder of further languages of the pages: fr.po, pt_BR.po, …; see howto/add-a-language."
+    )
     api_url: str = Field("http://127.0.0.1:8000", description="Where the UI finds the API.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="What is logged.")
     log_format: Literal["auto", "json", "console"] = Field(

@@ -410,6 +410,8 @@ class FakeApi:
         if if_match not in (None, f'"{bug["version"]}"'):
             return self.problem(412, "LostUpdate", "The bug was changed by someone else in the meantime.")
         bug.update(body, version=bug["version"] + 1)
+        if "assigned_to_id" in body:
+            bug["assigned_to"] = named(body["assigned_to_id"]) if body["assigned_to_id"] else None
         return self._detail(me, key)
 
     def _explanation(self) -> list[dict[str, Any]]:

@@ -25,11 +25,11 @@ def test_a_share_never_claims_more_than_it_is(share: float | None, shown: str) -
     ("seconds", "shown"),
     [
         (5, "just now"),
-        (60, "1 min ago"),
-        (3599, "60 min ago"),
-        (7200, "2 h ago"),
-        (86_400 * 3, "3 d ago"),
-        (86_400 * 40, "2026-01-20"),
+        (60, "1 min. ago"),
+        (3599, "60 min. ago"),
+        (7200, "2 hr. ago"),
+        (86_400 * 3, "3 days ago"),
+        (86_400 * 40, "Jan 20, 2026"),
     ],
 )
 def test_time_reads_relative_and_after_a_month_as_a_date(seconds: int, shown: str) -> None:

@@ -1,5 +1,6 @@
 """The pages' logic, against an API in memory."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from tests.ui.fakes import FakeApi, named
 
+from bugflow.ui import toasts
 from bugflow.ui.session import SESSIONS
 
 Open = Callable[..., AppTest]
@@ -236,7 +238,7 @@ def test_a_reviewer_takes_up_what_was_said_of_a_near_twin_with_one_press(api: Fa
     api.twins = {"n_new_suggestions": 14, "n_similar_waiting": 17}
     app = press(page_of("pm", "review"), "Give to Mobile")
     assert [(row["task"], row["label"]) for row in api.feedback] == [("team", "Mobile")]
-    told = "Corrections so far: 1. 14 open bugs got a new suggestion; 17 similar ones wait for you."
+    told = "Corrections so far: 1. 14 open bugs got a new suggestion. 17 similar ones wait for you."
     assert app.toast[0].value == f"Recorded. {told}"
 
 
@@ -453,7 +455,7 @@ def test_a_candidate_that_passed_can_be_promoted_with_a_reason_and_a_refused_one
     press(app, "Promote")
     assert not api.reasons
     assert "Say why" in app.error[0].value
-    app.text_input(key="reason_Promote_team-2").set_value("It is better")
+    app.text_input(key="reason_team-2").set_value("It is better")
     press(app, "Promote")
     assert api.reasons == ["It is better"]
 
@@ -512,19 +514,19 @@ def test_the_promise_is_a_dial_that_says_what_it_buys(api: FakeApi, page_of: Ope
 
 def test_a_pm_pins_a_bug_with_a_reason_finds_it_beside_the_models_and_unpins_it(api: FakeApi, page_of: Open) -> None:
     api.add_bug()
-    assert "Pin team" not in labels(page_of("dev", "bug", id="1"))
+    assert "Pin: Team" not in labels(page_of("dev", "bug", id="1"))
     app = page_of("pm", "bug", id="1")
     app.text_input(key="pin_team_why_1").set_value("It went wrong twice")
-    app = press(app, "Pin team")
+    app = press(app, "Pin: Team")
     assert [(pin["task"], pin["reason"]) for pin in api.pins] == [("team", "It went wrong twice")]
-    assert {"Unpin team", "Pin severity"} <= set(labels(app))
+    assert {"Unpin: Team", "Pin: Severity"} <= set(labels(app))
     models = page_of("pm", "models")
     models.session_state["pins"] = True
     models.run()
     assert "It went wrong twice" in html_of(models)
     assert [link.query_string for link in links(models)] == ["id=1"]
-    app = press(page_of("pm", "bug", id="1"), "Unpin team")
-    assert "Pin team" in labels(app)
+    app = press(page_of("pm", "bug", id="1"), "Unpin: Team")
+    assert "Pin: Team" in labels(app)
     assert api.pins == []
 
 
@@ -533,3 +535,99 @@ def test_without_a_pinned_bug_the_models_page_says_how_to_pin_one(page_of: Open)
     app.session_state["pins"] = True
     app.run()
     assert "Nothing is pinned" in html_of(app)
+
+
+# -- Undo ---
+
+
+def undo(app: AppTest) -> AppTest:
+    return press(app, "Undo")
+
+
+def test_a_move_can_be_taken_back_at_once(api: FakeApi, page_of: Open) -> None:
+    api.add_bug()
+    app = press(page_of("pm", "bugs"), "Start work")
+    assert api.bugs[1]["status"] == "in_progress"
+    app = undo(app)
+    assert api.bugs[1]["status"] == "open"
+    assert [toast.value for toast in app.toast] == ["Undone"]
+    assert "Undo" not in labels(app)
+
+
+def test_what_no_single_move_takes_back_is_taken_back_by_the_moves_there_are(api: FakeApi, page_of: Open) -> None:
+    api.add_bug()
+    api.bugs[1]["status"] = "in_progress"
+    app = undo(press(page_of("pm", "bugs"), "Resolve"))
+    assert api.bugs[1]["status"] == "in_progress"
+    assert not app.error
+
+
+def test_undo_is_offered_only_for_the_last_action_and_not_for_long(
+    api: FakeApi, page_of: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.add_bug()
+    app = press(page_of("pm", "bugs"), "Start work")
+    assert labels(app).count("Undo") == 1
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + toasts.UNDO_SECONDS + 1)
+    assert "Undo" not in labels(app.run())
+
+
+def test_an_undo_that_the_api_refuses_says_so(api: FakeApi, page_of: Open) -> None:
+    api.add_bug()
+    app = press(page_of("pm", "bugs"), "Start work")
+    api.refusal = api.problem(409, "LostUpdate", "Somebody else moved it.")
+    button = next(button for button in app.button if button.label == "Undo")
+    button.click().run()
+    assert "Somebody else moved it" in app.toast[0].value.replace("\\", "")
+
+
+def test_who_gets_a_bug_can_be_taken_back(api: FakeApi, page_of: Open) -> None:
+    api.add_bug()
+    app = press(page_of("pm", "bug", id="1"), "Assign to me")
+    assert api.bugs[1]["assigned_to"]["id"] == 3
+    undo(app)
+    assert api.bugs[1]["assigned_to"] is None
+
+
+# -- First steps ---
+
+
+def test_an_empty_installation_shows_a_pm_the_first_steps_and_the_way_to_each(api: FakeApi, page_of: Open) -> None:
+    app = page_of("pm", "dashboard")
+    shown = html_of(app)
+    for step in ("Invite people", "Name your teams", "Name a project", "Report the first bug"):
+        assert step in shown
+    assert "bugflow import" in shown
+    assert {"People", "Teams", "Projects", "Report a bug"} <= {link.label for link in links(app)}
+    api.add_bug()
+    assert "First steps" not in html_of(page_of("pm", "dashboard"))
+
+
+def test_a_tester_who_has_reported_nothing_is_told_where_to(page_of: Open) -> None:
+    app = page_of("tess", "bugs")
+    assert "You have not reported anything yet" in html_of(app)
+    assert "Report a bug" in [link.label for link in links(app)]
+
+
+# -- Files ---
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("page.txt", b"", "it is empty"),
+        ("photo.png", b"no picture", "its content is not what .png promises"),
+        ("big.log", b"x" * 10_485_761, "at most"),
+    ],
+)
+def test_a_file_that_the_api_would_refuse_is_refused_before_it_is_sent(
+    api: FakeApi, page_of: Open, name: str, content: bytes, told: str
+) -> None:
+    app = page_of("tess", "report")
+    app.file_uploader[0].upload(name, content).run()
+    assert told in app.warning[0].value.replace("\\", "")
+    app.text_area[0].set_value("The cart crashes when I pay").run()
+    app.selectbox[0].set_value("Tallybox").run()
+    press(app, "Report bug")
+    assert not [path for _, path in api.calls if "attachments" in path]

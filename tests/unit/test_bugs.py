@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bugflow.domain.bugs import MOVES, Status, check_move, title_of
+from bugflow.domain.bugs import MOVES, Status, check_move, moves_between, title_of
 from bugflow.errors import IllegalMove
 
 ALLOWED = {("open", "in_progress"), ("in_progress", "resolved"), ("in_progress", "open"), ("resolved", "open")}
@@ -52,3 +52,15 @@ def test_a_title_is_never_empty_never_long_never_two_lines(description: str) -> 
 @given(st.text(min_size=1).filter(str.strip))
 def test_a_title_says_only_what_the_description_says(description: str) -> None:
     assert title_of(description).removesuffix("…").strip() in description
+
+
+@pytest.mark.parametrize("old", Status)
+@pytest.mark.parametrize("new", Status)
+def test_there_is_a_way_of_legal_moves_from_each_status_to_each(old: Status, new: Status) -> None:
+    way = moves_between(old, new)
+    at = old
+    for status in way:
+        assert status in MOVES[at]
+        at = status
+    assert at is new
+    assert len(way) == (0 if old is new else 1 if new in MOVES[old] else 2)

@@ -18,8 +18,12 @@ def ui(
     ] = False,
 ) -> None:
     """Serve the web pages, a client of the API."""
-    url = api_url or load_settings().api_url
+    settings = load_settings()
+    url = api_url or settings.api_url
     arguments = ["-m", "bugflow.ui", "--host", host, "--port", str(port), "--api-url", url]
+    arguments += ["--language", settings.language]
+    if settings.locales_dir is not None:
+        arguments += ["--locales-dir", str(settings.locales_dir)]
     if end_with_stdin:
         arguments.append("--end-with-stdin")
     # The ways in never import each other: the UI becomes this process, so signals reach it without a go-between.

@@ -21,6 +21,16 @@ MOVES: dict[Status, tuple[Status, ...]] = {
 """From each status, where a bug may go next."""
 
 
+def moves_between(old: Status, new: Status) -> list[Status]:
+    """The fewest moves that lead from one status to another, the last of them to it; none where it is the same."""
+    ways: list[list[Status]] = [[]]
+    while True:
+        for way in ways:
+            if (way[-1] if way else old) is new:
+                return way
+        ways = [[*way, status] for way in ways for status in MOVES[way[-1] if way else old]]
+
+
 class SetBy(StrEnum):
     """Who set a value: what a person set, the machine never changes."""
 

@@ -8,9 +8,10 @@ import streamlit as st
 from bugflow.domain.accounts import Role
 from bugflow.errors import BugFlowError
 from bugflow.schemas.accounts import Me
-from bugflow.ui import look, trouble
+from bugflow.ui import language, look, toasts, trouble
 from bugflow.ui.components.theme import apply_theme
 from bugflow.ui.format import ROLE_NAMES
+from bugflow.ui.language import gettext as _
 from bugflow.ui.session import SESSIONS, Session, find_current
 
 HERE = Path(__file__).parent
@@ -35,19 +36,19 @@ def pages_for(me: Me) -> list[st.Page]:
     One list without sections: Streamlit draws those as list items outside of a list, which screen readers stumble on.
     """
     pages = [
-        _page("home", "Home", "home", hidden=True, default=True),
-        _page("report", "Report", "edit_square"),
-        _page("bugs", "My bugs", "bug_report"),
-        _page("bug", "Bug", "bug_report", hidden=True),
+        _page("home", _("Home"), "home", hidden=True, default=True),
+        _page("report", _("Report"), "edit_square"),
+        _page("bugs", _("My bugs"), "bug_report"),
+        _page("bug", _("Bug"), "bug_report", hidden=True),
     ]
     if me.role is not Role.TESTER:
-        pages += [_page("board", "Board", "view_kanban"), _page("dashboard", "Dashboard", "speed")]
+        pages += [_page("board", _("Board"), "view_kanban"), _page("dashboard", _("Dashboard"), "speed")]
     if me.role is Role.PM:
-        pages += [_page("review", "Review", "rule"), _page("models", "Models", "model_training")]
-        pages.append(_page("analytics", "Analytics", "monitoring"))
-    pages += [_page("notifications", "Notifications", "notifications"), _page("settings", "Settings", "settings")]
+        pages += [_page("review", _("Review"), "rule"), _page("models", _("Models"), "model_training")]
+        pages.append(_page("analytics", _("Analytics"), "monitoring"))
+    pages += [_page("notifications", _("Notifications"), "notifications"), _page("settings", _("Settings"), "settings")]
     if me.role is Role.PM:
-        pages.append(_page("admin", "Admin", "admin_panel_settings"))
+        pages.append(_page("admin", _("Admin"), "admin_panel_settings"))
     return pages
 
 
@@ -64,14 +65,17 @@ def sidebar(session: Session, me: Me) -> None:
         look.show(look.person(me.display_name, team))
         if me.n_unread:
             st.page_link(
-                "screens/notifications.py", label=f"Unread: {me.n_unread}", icon=":material/notifications_unread:"
+                "screens/notifications.py",
+                label=_("Unread: {n}", n=me.n_unread),
+                icon=":material/notifications_unread:",
             )
-        st.button("Sign out", icon=":material/logout:", width="stretch", on_click=sign_out, args=(session,))
+        st.button(_("Sign out"), icon=":material/logout:", width="stretch", on_click=sign_out, args=(session,))
 
 
 def main() -> None:
     st.set_page_config(page_title="BugFlow", page_icon=HERE / "icon.png", layout="wide")
     st.html(look.STYLE)
+    language.choose(st.context.locale)
     session = find_current()
     if session is None:
         trouble.end_session()
@@ -84,12 +88,13 @@ def main() -> None:
         else:
             trouble.show(error)
         return
+    language.choose(me.locale, st.context.locale)
     st.session_state["home"] = HOME[me.role]
     st.logo(HERE / "logo.svg", size="large", icon_image=HERE / "icon.png")
-    apply_theme(me.preferences.theme)
+    apply_theme(me.preferences.theme, language=language.current())
     page = st.navigation(pages_for(me), expanded=True)
     sidebar(session, me)
-    trouble.show_toasts()
+    toasts.show()
     page.run()
 
 

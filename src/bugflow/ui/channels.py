@@ -9,30 +9,44 @@ from pydantic import SecretStr
 from bugflow.domain.channels import TEAM_KINDS, ChannelKind, Rhythm
 from bugflow.domain.notifications import NotificationKind
 from bugflow.schemas.channels import ChannelCreate, ChannelPatch, ChannelRead
-from bugflow.ui import look, trouble
+from bugflow.ui import look, toasts, trouble
 from bugflow.ui.format import CHANNEL_NAMES, NOTIFICATION_NAMES, RHYTHM_NAMES, ago, moment_text
+from bugflow.ui.language import gettext as _
+from bugflow.ui.language import mark
 from bugflow.ui.session import Session
 
 ADDRESSES = {
-    ChannelKind.EMAIL: ("E-mail address", "ann@example.com", ""),
-    ChannelKind.SLACK: ("Address of the web hook", "https://hooks.slack.com/services/…", "Slack: Incoming Webhooks."),
+    ChannelKind.EMAIL: (mark("E-mail address"), "ann@example.com", ""),
+    ChannelKind.SLACK: (
+        mark("Address of the web hook"),
+        "https://hooks.slack.com/services/…",
+        mark("Slack: Incoming Webhooks."),
+    ),
     ChannelKind.TEAMS: (
-        "Address of the workflow",
+        mark("Address of the workflow"),
         "https://….logic.azure.com/workflows/…",
-        "Teams: Workflows, “Post to a channel when a webhook request is received”.",
+        mark("Teams: Workflows, “Post to a channel when a webhook request is received”."),
     ),
     ChannelKind.DISCORD: (
-        "Address of the web hook",
+        mark("Address of the web hook"),
         "https://discord.com/api/webhooks/…",
-        "Discord: channel settings, Integrations, Webhooks.",
+        mark("Discord: channel settings, Integrations, Webhooks."),
     ),
-    ChannelKind.MATTERMOST: ("Address", "mmosts://chat.example.com/TOKEN", "Mattermost: Incoming Webhooks."),
-    ChannelKind.TELEGRAM: ("Address", "tgram://BOT_TOKEN/CHAT_ID", "Telegram: make a bot with @BotFather."),
-    ChannelKind.NTFY: ("Address", "ntfys://ntfy.example.com/TOPIC", ""),
+    ChannelKind.MATTERMOST: (
+        mark("Address"),
+        "mmosts://chat.example.com/TOKEN",
+        mark("Mattermost: Incoming Webhooks."),
+    ),
+    ChannelKind.TELEGRAM: (
+        mark("Address"),
+        "tgram://BOT_TOKEN/CHAT_ID",
+        mark("Telegram: make a bot with @BotFather."),
+    ),
+    ChannelKind.NTFY: (mark("Address"), "ntfys://ntfy.example.com/TOPIC", ""),
     ChannelKind.WEBHOOK: (
-        "Address",
+        mark("Address"),
         "jsons://example.com/path?+X-Token=SECRET",
-        "Gets JSON by POST. jsons:// stands for https://, each +NAME=VALUE is a header.",
+        mark("Gets JSON by POST. jsons:// stands for https://, each +NAME=VALUE is a header."),
     ),
 }
 """What is asked for a kind: label, example, where one finds it."""
@@ -42,15 +56,14 @@ TEST_SECONDS = 8
 
 
 def show_own_channels(session: Session) -> None:
-    look.show('<h2 class="bf-sub">Channels</h2>')
-    look.show('<p class="bf-note">What you are told here can reach you elsewhere, too.</p>')
+    look.section(_("Channels"), _("What you are told here can reach you elsewhere, too."))
     own = [one for one in session.client.list_channels() if one.team is None]
     _add(session, teams=None)
     _list(session, own)
 
 
 def show_team_channels(session: Session) -> None:
-    look.show('<p class="bf-note">Tell a whole team in one place: what comes to it and what becomes of it.</p>')
+    look.note(_("Tell a whole team in one place: what comes to it and what becomes of it."))
     channels = [one for one in session.client.list_channels() if one.team is not None]
     _add(session, teams=session.team_names)
     _list(session, sorted(channels, key=lambda one: (one.team or "", one.id)))
@@ -58,9 +71,9 @@ def show_team_channels(session: Session) -> None:
 
 def _add(session: Session, *, teams: list[str] | None) -> None:
     whose = "own" if teams is None else "team"
-    with st.expander("Add a channel", icon=":material/add_alert:"):
+    with st.expander(_("Add a channel"), icon=":material/add_alert:"):
         chosen = st.selectbox(
-            "How",
+            _("How"),
             [str(kind) for kind in ChannelKind],
             format_func=lambda one: CHANNEL_NAMES[ChannelKind(one)],
             key=f"new_channel_kind_{whose}",
@@ -68,22 +81,22 @@ def _add(session: Session, *, teams: list[str] | None) -> None:
         kind = ChannelKind(chosen)
         label, example, hint = ADDRESSES[kind]
         with st.form(f"new_channel_{whose}", border=False):
-            team = st.selectbox("Team", teams) if teams is not None else None
+            team = st.selectbox(_("Team"), teams) if teams is not None else None
             is_mine = kind is ChannelKind.EMAIL and team is None
             address = st.text_input(
-                label,
+                _(label),
                 (session.me.email or "") if is_mine else "",
                 max_chars=2000,
                 placeholder=example,
-                help=hint or None,
+                help=_(hint) or None,
                 autocomplete="email" if is_mine else "off",
                 key=f"new_channel_address_{whose}_{kind}",
             )
-            name = st.text_input("Name (optional)", max_chars=80, autocomplete="off")
+            name = st.text_input(_("Name (optional)"), max_chars=80, autocomplete="off")
             wanted, rhythm = _choices(f"new_{whose}", NotificationKind if team is None else TEAM_KINDS, None)
-            if st.form_submit_button("Add", type="primary", icon=":material/add:"):
+            if st.form_submit_button(_("Add"), type="primary", icon=":material/add:"):
                 if not address.strip():
-                    st.warning("An address is needed.")
+                    st.warning(_("An address is needed."))
                     return
                 with trouble.attempt():
                     session.client.add_channel(
@@ -95,14 +108,14 @@ def _add(session: Session, *, teams: list[str] | None) -> None:
                             rhythm=rhythm,
                         )
                     )
-                    _changed("Channel added. Send a test to see that it works.")
+                    _changed(_("Channel added. Send a test to see that it works."))
 
 
 def _choices(
     key: str, kinds: "type[NotificationKind] | tuple[NotificationKind, ...]", channel: ChannelRead | None
 ) -> tuple[list[NotificationKind], Rhythm]:
     wanted = st.pills(
-        "Tell about",
+        _("Tell about"),
         [str(kind) for kind in kinds],
         selection_mode="multi",
         default=[str(kind) for kind in kinds if channel is None or kind in channel.wanted],
@@ -111,7 +124,7 @@ def _choices(
         key=f"channel_wanted_{key}",
     )
     rhythm = st.radio(
-        "When",
+        _("When"),
         [str(rhythm) for rhythm in Rhythm],
         index=0 if channel is None else list(Rhythm).index(channel.rhythm),
         format_func=lambda one: RHYTHM_NAMES[Rhythm(one)],
@@ -123,27 +136,27 @@ def _choices(
 
 def _list(session: Session, channels: list[ChannelRead]) -> None:
     if not channels:
-        look.empty("No channel yet", "Messages stay in BugFlow until you add one.")
+        look.empty(_("No channel yet"), _("Messages stay in BugFlow until you add one."))
     for one in channels:
         with st.container(border=True):
             look.show(_line(one))
             with st.container(horizontal=True, gap="xsmall"):
-                if st.button("Test", icon=":material/send:", key=f"test_channel_{one.id}"):
+                if st.button(_("Test"), icon=":material/send:", key=f"test_channel_{one.id}"):
                     with trouble.attempt():
                         _test(session, one)
-                with st.popover("Change", icon=":material/tune:", key=f"change_channel_{one.id}"):
+                with st.popover(_("Change"), icon=":material/tune:", key=f"change_channel_{one.id}"):
                     _change(session, one)
-                with st.popover("Remove", icon=":material/delete:", key=f"remove_channel_{one.id}"):
-                    st.warning("Nothing will be told here any more, and what still waits is dropped.")
-                    if st.button("Remove the channel", type="primary", key=f"removed_channel_{one.id}"):
+                with st.popover(_("Remove"), icon=":material/delete:", key=f"remove_channel_{one.id}"):
+                    st.warning(_("Nothing will be told here any more, and what still waits is dropped."))
+                    if st.button(_("Remove the channel"), type="primary", key=f"removed_channel_{one.id}"):
                         with trouble.attempt():
                             session.client.remove_channel(one.id)
-                            _changed("Channel removed")
+                            _changed(_("Channel removed"))
 
 
 def _line(one: ChannelRead) -> str:
     every = len(NotificationKind) if one.team is None else len(TEAM_KINDS)
-    about = ", ".join(NOTIFICATION_NAMES[kind] for kind in one.wanted) or "Nothing: it rests"
+    about = ", ".join(NOTIFICATION_NAMES[kind] for kind in one.wanted) or _("Nothing: it rests")
     kind = CHANNEL_NAMES[one.kind]
     parts = [
         f"<b>{escape(one.name or kind)}</b>",
@@ -154,51 +167,54 @@ def _line(one: ChannelRead) -> str:
     return (
         f'<div class="bf-line">{"".join(parts)}</div>'
         f'<p class="bf-note">{RHYTHM_NAMES[one.rhythm]} \N{MIDDLE DOT} '
-        f"{'Everything' if len(one.wanted) == every else about}</p>"
+        f"{_('Everything') if len(one.wanted) == every else about}</p>"
         f'<p class="bf-note" role="status">{_state(one)}</p>'
     )
 
 
 def _state(one: ChannelRead) -> str:
-    waiting = f" Waiting: {one.n_waiting}." if one.n_waiting else ""
-    lost = f" Could not be delivered: {one.n_given_up}." if one.n_given_up else ""
+    waiting = " " + _("Waiting: {n}.", n=one.n_waiting) if one.n_waiting else ""
+    lost = " " + _("Could not be delivered: {n}.", n=one.n_given_up) if one.n_given_up else ""
     if one.is_testing:
-        return f"A test is on its way.{lost}"
+        return _("A test is on its way.") + lost
     if one.problem and one.failing_since:
         since = f'<time title="{moment_text(one.failing_since)}">{ago(one.failing_since)}</time>'
-        return f'<b class="bf-failing">Could not be delivered</b>, since {since}: {escape(one.problem)}{waiting}{lost}'
+        failing = f'<b class="bf-failing">{_("Could not be delivered")}</b>'
+        return (
+            _("{failing}, since {when}: {why}", failing=failing, when=since, why=escape(one.problem)) + waiting + lost
+        )
     if one.delivered_at:
         when = f'<time title="{moment_text(one.delivered_at)}">{ago(one.delivered_at)}</time>'
-        return f"Works, last delivered {when}.{waiting}{lost}"
-    return f"Nothing was sent yet.{waiting}{lost}"
+        return _("Works, last delivered {when}.", when=when) + waiting + lost
+    return _("Nothing was sent yet.") + waiting + lost
 
 
 def _test(session: Session, channel: ChannelRead) -> None:
     session.client.test_channel(channel.id)
-    with st.spinner("Sending a test"):
-        for _ in range(TEST_SECONDS):
+    with st.spinner(_("Sending a test")):
+        for _second in range(TEST_SECONDS):
             time.sleep(1)
             now = next((one for one in session.client.list_channels() if one.id == channel.id), None)
             if now is None or not now.is_testing:
                 break
     if now is None or now.is_testing:
-        _changed("The test is on its way. Look again in a moment.", icon=":material/schedule:")
+        _changed(_("The test is on its way. Look again in a moment."), icon=":material/schedule:")
     elif now.problem:
-        _changed(trouble.plain(f"Could not be delivered: {now.problem}"), icon=":material/error:")
+        _changed(trouble.plain(_("Could not be delivered: {n}", n=now.problem)), icon=":material/error:")
     else:
-        _changed("The test arrived")
+        _changed(_("The test arrived"))
 
 
 def _change(session: Session, one: ChannelRead) -> None:
     with st.form(f"channel_{one.id}", border=False):
-        name = st.text_input("Name", one.name, max_chars=80, autocomplete="off", key=f"channel_name_{one.id}")
+        name = st.text_input(_("Name"), one.name, max_chars=80, autocomplete="off", key=f"channel_name_{one.id}")
         wanted, rhythm = _choices(str(one.id), NotificationKind if one.team is None else TEAM_KINDS, one)
-        if st.form_submit_button("Save", type="primary", icon=":material/save:"):
+        if st.form_submit_button(_("Save"), type="primary", icon=":material/save:"):
             with trouble.attempt():
                 session.client.update_channel(one.id, ChannelPatch(name=name.strip(), wanted=wanted, rhythm=rhythm))
-                _changed("Saved")
+                _changed(_("Saved"))
 
 
 def _changed(message: str, *, icon: str = ":material/check:") -> None:
-    trouble.toast_later(message, icon=icon)
+    toasts.later(message, icon=icon)
     st.rerun()

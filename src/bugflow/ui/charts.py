@@ -6,10 +6,13 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
+from bugflow.domain.bugs import Status
 from bugflow.domain.predictions import Severity
 from bugflow.schemas.registry import PromiseRead
 from bugflow.schemas.stats import Acceptance, FeedbackWeek, SeverityCount, TeamLoad, TrendDay
-from bugflow.ui.format import TASK_NAMES, label_name
+from bugflow.ui.format import SEVERITY_NAMES, STATUS_NAMES, TASK_NAMES, label_name
+from bugflow.ui.language import gettext as _
+from bugflow.ui.language import locale
 
 SEVERITY_COLORS = {"critical": "#ff1744", "high": "#ff9100", "medium": "#ffc400", "low": "#1de9b6"}
 FUCHSIA = "#e040fb"
@@ -17,9 +20,11 @@ CONFIG: dict[str, Any] = {"displayModeBar": False, "responsive": True}
 
 
 def _framed(figure: go.Figure) -> go.Figure:
-    """Sizes only: ink, grid and background come from Streamlit's theme, which follows the browser at once."""
+    """Sizes and separators: ink, grid and background come from Streamlit's theme, which follows the browser at once."""
+    symbols = locale().number_symbols["latn"]
     figure.update_layout(
         height=320,
+        separators=f"{symbols['decimal']}{symbols['group']}",
         margin={"l": 8, "r": 16, "t": 12, "b": 8},
         font={"size": 14},
         legend={"orientation": "h", "y": -0.18, "x": 0, "title": {"text": ""}},
@@ -65,8 +70,9 @@ def team_bars(loads: Sequence[TeamLoad]) -> go.Figure:
             textposition="outside",
             cliponaxis=False,
             customdata=[(one.n_open, one.n_in_progress, one.n_critical_open) for one in ranked],
-            hovertemplate="%{y}<br>Open: %{customdata[0]}<br>In progress: %{customdata[1]}"
-            "<br>Critical: %{customdata[2]}<extra></extra>",
+            hovertemplate=f"%{{y}}<br>{STATUS_NAMES[Status.OPEN]}: %{{customdata[0]}}"
+            f"<br>{STATUS_NAMES[Status.IN_PROGRESS]}: %{{customdata[1]}}"
+            f"<br>{SEVERITY_NAMES[Severity.CRITICAL]}: %{{customdata[2]}}<extra></extra>",
         )
     )
     return _framed(figure).update_xaxes(tickformat=",d", nticks=6, range=[0, most * 1.15])
@@ -78,7 +84,7 @@ def feedback_area(weeks: Sequence[FeedbackWeek]) -> go.Figure:
         go.Scatter(
             x=days,
             y=[one.n_corrections_total for one in weeks],
-            name="Corrections so far",
+            name=_("Corrections so far"),
             mode="lines+markers" if len(days) < 20 else "lines",
             line={"shape": "spline", "color": FUCHSIA, "width": 3, "smoothing": 0.8},
             fill="tozeroy",
@@ -88,19 +94,19 @@ def feedback_area(weeks: Sequence[FeedbackWeek]) -> go.Figure:
     figure.add_bar(
         x=days,
         y=[one.n_confirmations for one in weeks],
-        name="Confirmations in the week",
+        name=_("Confirmations in the week"),
         marker={"color": "#00b8d4"},
         opacity=0.65,
     )
-    return _framed(figure)
+    return _dated(_framed(figure))
 
 
 def trend_lines(days: Sequence[TrendDay]) -> go.Figure:
     figure = go.Figure()
     lines = [
-        ("Not resolved", "n_open", "#7c4dff"),
-        ("Reported", "n_reported", "#ff4081"),
-        ("Resolved", "n_resolved", "#00c853"),
+        (_("Not resolved"), "n_open", "#7c4dff"),
+        (_("Reported"), "n_reported", "#ff4081"),
+        (_("Resolved"), "n_resolved", "#00c853"),
     ]
     for name, field, color in lines:
         figure.add_scatter(
@@ -110,7 +116,12 @@ def trend_lines(days: Sequence[TrendDay]) -> go.Figure:
             mode="lines",
             line={"color": color, "width": 2.5},
         )
-    return _framed(figure)
+    return _dated(_framed(figure))
+
+
+def _dated(figure: go.Figure) -> go.Figure:
+    """Days as figures: the names of months that the library knows are English."""
+    return figure.update_xaxes(tickformat="%Y-%m-%d", hoverformat="%Y-%m-%d", nticks=7)
 
 
 def promise_curve(one: PromiseRead) -> go.Figure:
@@ -123,7 +134,7 @@ def promise_curve(one: PromiseRead) -> go.Figure:
             line={"color": "#7c4dff", "width": 2.5, "shape": "hv"},
             fill="tozeroy",
             fillcolor="rgba(124, 77, 255, 0.15)",
-            hovertemplate="Promised %{x:.0%}: acts on %{y:.0%}<extra></extra>",
+            hovertemplate=_("Promised {x}: acts on {y}", x="%{x:.0%}", y="%{y:.0%}") + "<extra></extra>",
         )
     )
     figure.add_vline(x=one.promise, line={"color": FUCHSIA, "width": 2, "dash": "dot"})
@@ -135,9 +146,9 @@ def acceptance_bars(rows: Sequence[Acceptance]) -> go.Figure:
     names = [f"{TASK_NAMES[one.task]}<br>{one.model_version}" for one in rows]
     figure = go.Figure()
     for name, field, color in (
-        ("Kept", "acceptance", "#00c853"),
-        ("Coverage", "coverage", "#7c4dff"),
-        ("Precision", "precision", "#00b8d4"),
+        (_("Kept"), "acceptance", "#00c853"),
+        (_("Coverage"), "coverage", "#7c4dff"),
+        (_("Precision"), "precision", "#00b8d4"),
     ):
         figure.add_bar(
             x=names, y=[getattr(one, field) for one in rows], name=name, marker={"color": color, "cornerradius": 4}

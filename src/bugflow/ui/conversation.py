@@ -3,13 +3,17 @@
 from html import escape
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from bugflow.domain.accounts import Role
+from bugflow.domain.attachments import ALLOWED_SUFFIXES, media_type_of
+from bugflow.errors import RefusedAttachment
 from bugflow.schemas.attachments import AttachmentRead
 from bugflow.schemas.bugs import BugDetail, EventRead
 from bugflow.schemas.comments import CommentRead
 from bugflow.ui import look, triage, trouble
 from bugflow.ui.format import DASH, EVENT_NAMES, FIELD_NAMES, STATUS_NAMES, ago, label_name, moment_text, size_text
+from bugflow.ui.language import gettext as _
 from bugflow.ui.session import Session
 
 MAX_FILE_BYTES = 10_485_760
@@ -19,34 +23,35 @@ MAX_FILE_BYTES = 10_485_760
 def show_comments(session: Session, bug: BugDetail) -> None:
     comments = session.client.list_comments(bug.id).items if bug.n_comments else []
     if not comments:
-        look.show('<p class="bf-note">No comments yet.</p>')
+        look.note(_("No comments yet."))
     for comment in comments:
         with st.container(border=True):
             _comment(session, comment)
     with st.form(f"comment_{bug.id}", clear_on_submit=True, border=False):
-        text = st.text_area("Your comment", max_chars=20_000, height=110)
-        if st.form_submit_button("Comment", icon=":material/chat:"):
+        text = st.text_area(_("Your comment"), max_chars=20_000, height=110)
+        if st.form_submit_button(_("Comment"), icon=":material/chat:"):
             if not text.strip():
-                st.warning("Write something first.")
+                st.warning(_("Write something first."))
             else:
                 with trouble.attempt():
                     session.client.add_comment(bug.id, text)
-                    triage.changed(session, "Comment added")
+                    triage.changed(session, _("Comment added"))
 
 
 def _comment(session: Session, comment: CommentRead) -> None:
-    edited = "" if comment.edited_at is None else " (edited)"
-    look.show(look.person(comment.author.display_name, f"{ago(comment.created_at)}{edited}"))
+    when = ago(comment.created_at)
+    said = when if comment.edited_at is None else _("{when} (edited)", when=when)
+    look.show(look.person(comment.author.display_name, said))
     me = session.me
     if st.session_state.get(f"edit_comment_{comment.id}"):
-        text = st.text_area("Comment", comment.text, max_chars=20_000, key=f"comment_text_{comment.id}")
+        text = st.text_area(_("Comment"), comment.text, max_chars=20_000, key=f"comment_text_{comment.id}")
         with st.container(horizontal=True):
-            if st.button("Save", type="primary", key=f"save_comment_{comment.id}") and text.strip():
+            if st.button(_("Save"), type="primary", key=f"save_comment_{comment.id}") and text.strip():
                 with trouble.attempt():
                     session.client.edit_comment(comment.bug_id, comment.id, text)
                     del st.session_state[f"edit_comment_{comment.id}"]
-                    triage.changed(session, "Comment saved")
-            if st.button("Cancel", key=f"keep_comment_{comment.id}"):
+                    triage.changed(session, _("Comment saved"))
+            if st.button(_("Cancel"), key=f"keep_comment_{comment.id}"):
                 del st.session_state[f"edit_comment_{comment.id}"]
                 st.rerun()
         return
@@ -54,13 +59,13 @@ def _comment(session: Session, comment: CommentRead) -> None:
     if comment.author.id != me.id and me.role is not Role.PM:
         return
     with st.container(horizontal=True):
-        if st.button("Edit", icon=":material/edit:", type="tertiary", key=f"edit_comment_button_{comment.id}"):
+        if st.button(_("Edit"), icon=":material/edit:", type="tertiary", key=f"edit_comment_button_{comment.id}"):
             st.session_state[f"edit_comment_{comment.id}"] = True
             st.rerun()
-        if st.button("Delete", icon=":material/delete:", type="tertiary", key=f"delete_comment_{comment.id}"):
+        if _is_sure(_("Delete"), _("Delete the comment"), key=f"delete_comment_{comment.id}"):
             with trouble.attempt():
                 session.client.delete_comment(comment.bug_id, comment.id)
-                triage.changed(session, "Comment deleted")
+                triage.changed(session, _("Comment deleted"))
 
 
 def show_attachments(session: Session, bug: BugDetail) -> None:
@@ -70,10 +75,13 @@ def show_attachments(session: Session, bug: BugDetail) -> None:
     if not bug.may_attach:
         return
     sent = st.session_state.get(f"n_sent_{bug.id}", 0)
-    chosen = st.file_uploader("Attach a file (10 MB at most)", key=f"attach_{bug.id}_{sent}", max_upload_size=10)
-    if chosen is not None and chosen.size > MAX_FILE_BYTES:
-        st.warning(trouble.plain(f"{chosen.name}: {size_text(chosen.size)}, at most {size_text(MAX_FILE_BYTES)}"))
-    elif chosen is not None and st.button("Attach", type="primary", icon=":material/attach_file:"):
+    chosen = st.file_uploader(
+        _("Attach a file (10 MB at most)"), ALLOWED_SUFFIXES, key=f"attach_{bug.id}_{sent}", max_upload_size=10
+    )
+    problem = chosen and problem_of(chosen)
+    if problem:
+        st.warning(trouble.plain(problem))
+    elif chosen is not None and st.button(_("Attach"), type="primary", icon=":material/attach_file:"):
         with trouble.attempt():
             session.client.attach(
                 bug.id,
@@ -82,7 +90,25 @@ def show_attachments(session: Session, bug: BugDetail) -> None:
                 media_type=chosen.type or "application/octet-stream",
             )
             st.session_state[f"n_sent_{bug.id}"] = sent + 1
-            triage.changed(session, "File attached")
+            triage.changed(session, _("File attached"))
+
+
+def _is_sure(label: str, sure: str, *, key: str) -> bool:
+    """A button that asks once more: what is gone then cannot be brought back."""
+    with st.popover(label, icon=":material/delete:", type="tertiary", key=f"ask_{key}"):
+        return st.button(sure, type="primary", key=key)
+
+
+def problem_of(file: UploadedFile) -> str | None:
+    """Why the API would refuse a file, said before it is sent."""
+    if file.size > MAX_FILE_BYTES:
+        size, limit = size_text(file.size), size_text(MAX_FILE_BYTES)
+        return _("{name}: {size}, at most {limit}", name=file.name, size=size, limit=limit)
+    try:
+        media_type_of(file.name, file.getvalue())
+    except RefusedAttachment as error:
+        return trouble.message_of(error)
+    return None
 
 
 def _attachment(session: Session, file: AttachmentRead) -> None:
@@ -94,7 +120,7 @@ def _attachment(session: Session, file: AttachmentRead) -> None:
     with st.container(horizontal=True):
         # Read only when asked for. Always as a plain download: the browser never draws what people uploaded.
         st.download_button(
-            "Download",
+            _("Download"),
             data=lambda: session.client.download(file.bug_id, file.id),
             file_name=file.filename,
             mime="application/octet-stream",
@@ -103,12 +129,11 @@ def _attachment(session: Session, file: AttachmentRead) -> None:
             on_click="ignore",
         )
         me = session.me
-        if (file.uploader.id == me.id or me.role is Role.PM) and st.button(
-            "Remove", icon=":material/delete:", type="tertiary", key=f"detach_{file.id}"
-        ):
+        may_remove = file.uploader.id == me.id or me.role is Role.PM
+        if may_remove and _is_sure(_("Remove"), _("Remove the file"), key=f"detach_{file.id}"):
             with trouble.attempt():
                 session.client.detach(file.bug_id, file.id)
-                triage.changed(session, "File removed")
+                triage.changed(session, _("File removed"))
 
 
 def show_history(session: Session, bug: BugDetail) -> None:

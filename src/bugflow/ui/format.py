@@ -1,6 +1,9 @@
 """How values read: names of statuses and kinds, shares, sizes, relative time."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+from babel.dates import format_date, format_datetime, format_timedelta
+from babel.numbers import format_decimal
 
 from bugflow.domain.accounts import Role
 from bugflow.domain.bugs import EventKind, Status
@@ -11,96 +14,128 @@ from bugflow.domain.feedback import FeedbackKind
 from bugflow.domain.notifications import NotificationKind
 from bugflow.domain.predictions import Decision, Severity, Source, Task
 from bugflow.domain.registry import RunState, Stage, Trigger
+from bugflow.ui.language import Names, gettext, locale, mark
 
-STATUS_NAMES = {Status.OPEN: "Open", Status.IN_PROGRESS: "In progress", Status.RESOLVED: "Resolved"}
-SEVERITY_NAMES = {
-    Severity.LOW: "Low",
-    Severity.MEDIUM: "Medium",
-    Severity.HIGH: "High",
-    Severity.CRITICAL: "Critical",
-}
-TASK_NAMES = {Task.SEVERITY: "Severity", Task.TEAM: "Team"}
-ROLE_NAMES = {Role.TESTER: "Tester", Role.DEVELOPER: "Developer", Role.PM: "Project manager"}
-MOVE_NAMES = {Status.OPEN: "Move to open", Status.IN_PROGRESS: "Start work", Status.RESOLVED: "Resolve"}
+STATUS_NAMES = Names(
+    {Status.OPEN: mark("Open"), Status.IN_PROGRESS: mark("In progress"), Status.RESOLVED: mark("Resolved")}
+)
+SEVERITY_NAMES = Names(
+    {
+        Severity.LOW: mark("Low"),
+        Severity.MEDIUM: mark("Medium"),
+        Severity.HIGH: mark("High"),
+        Severity.CRITICAL: mark("Critical"),
+    }
+)
+TASK_NAMES = Names({Task.SEVERITY: mark("Severity"), Task.TEAM: mark("Team")})
+ROLE_NAMES = Names({Role.TESTER: mark("Tester"), Role.DEVELOPER: mark("Developer"), Role.PM: mark("Project manager")})
+MOVE_NAMES = Names(
+    {Status.OPEN: mark("Move to open"), Status.IN_PROGRESS: mark("Start work"), Status.RESOLVED: mark("Resolve")}
+)
 MOVE_ICONS = {
     Status.OPEN: ":material/undo:",
     Status.IN_PROGRESS: ":material/play_arrow:",
     Status.RESOLVED: ":material/check:",
 }
-EVENT_NAMES = {
-    EventKind.REPORTED: "Reported",
-    EventKind.IMPORTED: "Imported",
-    EventKind.CHANGED: "Changed",
-    EventKind.CORRECTED: "Corrected",
-    EventKind.CONFIRMED: "Confirmed",
-    EventKind.COMMENTED: "Commented",
-    EventKind.ATTACHED: "File attached",
-    EventKind.DETACHED: "File removed",
-    EventKind.LINKED: "Marked as a duplicate",
-    EventKind.SPLIT: "No longer a duplicate",
-}
-SOURCE_NAMES = {Source.RULES: "keyword rules", Source.MEMORY: "a correction of a bug like this"}
-STAGE_NAMES = {Stage.CANDIDATE: "Candidate", Stage.CHAMPION: "Answers", Stage.RETIRED: "Retired"}
-EXPERIMENT_NAMES = {
-    ExperimentKind.SHADOW: "Silently",
-    ExperimentKind.AB: "Half and half",
-    ExperimentKind.PROBATION: "Probation",
-}
-TRIGGER_NAMES = {
-    Trigger.CORRECTIONS: "Enough was corrected",
-    Trigger.SCHEDULE: "On schedule",
-    Trigger.MANUAL: "By hand",
-}
-DRIFT_NAMES = {
-    Drift.UNKNOWN: "too few reports to tell",
-    Drift.STEADY: "steady",
-    Drift.MOVED: "moved",
-    Drift.FAR: "far",
-}
-RUN_NAMES = {
-    RunState.QUEUED: "Waiting",
-    RunState.RUNNING: "Running",
-    RunState.PROMOTED: "Promoted",
-    RunState.PASSED: "Passed",
-    RunState.REFUSED: "Refused",
-    RunState.CANCELLED: "Cancelled",
-    RunState.FAILED: "Failed",
-}
-FIELD_NAMES = {
-    "status": "Status",
-    "severity": "Severity",
-    "team": "Team",
-    "project": "Project",
-    "title": "Title",
-    "description": "Description",
-    "assigned_to": "Assigned to",
-    "attachment": "File",
-}
-NOTIFICATION_NAMES = {
-    NotificationKind.ASSIGNED: "Assigned to you",
-    NotificationKind.TEAM: "Came to your team",
-    NotificationKind.MOVED: "Status changed",
-    NotificationKind.COMMENTED: "New comment",
-    NotificationKind.CORRECTED: "Prediction corrected",
-    NotificationKind.REVIEW: "Needs a decision",
-}
-CHANNEL_NAMES = {
-    ChannelKind.EMAIL: "E-mail",
-    ChannelKind.SLACK: "Slack",
-    ChannelKind.TEAMS: "Microsoft Teams",
-    ChannelKind.DISCORD: "Discord",
-    ChannelKind.MATTERMOST: "Mattermost",
-    ChannelKind.TELEGRAM: "Telegram",
-    ChannelKind.NTFY: "ntfy",
-    ChannelKind.WEBHOOK: "Web hook",
-}
-RHYTHM_NAMES = {Rhythm.AT_ONCE: "At once", Rhythm.HOURLY: "Every hour", Rhythm.DAILY: "Once a day"}
-FEEDBACK_NAMES = {
-    FeedbackKind.CORRECTION: "Corrected",
-    FeedbackKind.CONFIRMATION: "Confirmed",
-    FeedbackKind.OVERRIDE: "Overridden by the reporter",
-}
-DECISION_NAMES = {Decision.AUTO: "Sure", Decision.SUGGEST: "Suggestion", Decision.ASK: "Not sure"}
+EVENT_NAMES = Names(
+    {
+        EventKind.REPORTED: mark("Reported"),
+        EventKind.IMPORTED: mark("Imported"),
+        EventKind.CHANGED: mark("Changed"),
+        EventKind.CORRECTED: mark("Corrected"),
+        EventKind.CONFIRMED: mark("Confirmed"),
+        EventKind.COMMENTED: mark("Commented"),
+        EventKind.ATTACHED: mark("File attached"),
+        EventKind.DETACHED: mark("File removed"),
+        EventKind.LINKED: mark("Marked as a duplicate"),
+        EventKind.SPLIT: mark("No longer a duplicate"),
+    }
+)
+SOURCE_NAMES = Names({Source.RULES: mark("keyword rules"), Source.MEMORY: mark("a correction of a bug like this")})
+STAGE_NAMES = Names(
+    {Stage.CANDIDATE: mark("Candidate"), Stage.CHAMPION: mark("Answers"), Stage.RETIRED: mark("Retired")}
+)
+EXPERIMENT_NAMES = Names(
+    {
+        ExperimentKind.SHADOW: mark("Silently"),
+        ExperimentKind.AB: mark("Half and half"),
+        ExperimentKind.PROBATION: mark("Probation"),
+    }
+)
+TRIGGER_NAMES = Names(
+    {
+        Trigger.CORRECTIONS: mark("Enough was corrected"),
+        Trigger.SCHEDULE: mark("On schedule"),
+        Trigger.MANUAL: mark("By hand"),
+    }
+)
+DRIFT_NAMES = Names(
+    {
+        Drift.UNKNOWN: mark("too few reports to tell"),
+        Drift.STEADY: mark("steady"),
+        Drift.MOVED: mark("moved"),
+        Drift.FAR: mark("far"),
+    }
+)
+RUN_NAMES = Names(
+    {
+        RunState.QUEUED: mark("Waiting"),
+        RunState.RUNNING: mark("Running"),
+        RunState.PROMOTED: mark("Promoted"),
+        RunState.PASSED: mark("Passed"),
+        RunState.REFUSED: mark("Refused"),
+        RunState.CANCELLED: mark("Cancelled"),
+        RunState.FAILED: mark("Failed"),
+    }
+)
+FIELD_NAMES = Names(
+    {
+        "status": mark("Status"),
+        "severity": mark("Severity"),
+        "team": mark("Team"),
+        "project": mark("Project"),
+        "title": mark("Title"),
+        "description": mark("Description"),
+        "assigned_to": mark("Assigned to"),
+        "attachment": mark("File"),
+    }
+)
+NOTIFICATION_NAMES = Names(
+    {
+        NotificationKind.ASSIGNED: mark("Assigned to you"),
+        NotificationKind.TEAM: mark("Came to your team"),
+        NotificationKind.MOVED: mark("Status changed"),
+        NotificationKind.COMMENTED: mark("New comment"),
+        NotificationKind.CORRECTED: mark("Prediction corrected"),
+        NotificationKind.REVIEW: mark("Needs a decision"),
+    }
+)
+CHANNEL_NAMES = Names(
+    {
+        ChannelKind.EMAIL: mark("E-mail"),
+        ChannelKind.SLACK: mark("Slack"),
+        ChannelKind.TEAMS: mark("Microsoft Teams"),
+        ChannelKind.DISCORD: mark("Discord"),
+        ChannelKind.MATTERMOST: mark("Mattermost"),
+        ChannelKind.TELEGRAM: mark("Telegram"),
+        ChannelKind.NTFY: mark("ntfy"),
+        ChannelKind.WEBHOOK: mark("Web hook"),
+    }
+)
+RHYTHM_NAMES = Names(
+    {Rhythm.AT_ONCE: mark("At once"), Rhythm.HOURLY: mark("Every hour"), Rhythm.DAILY: mark("Once a day")}
+)
+FEEDBACK_NAMES = Names(
+    {
+        FeedbackKind.CORRECTION: mark("Corrected"),
+        FeedbackKind.CONFIRMATION: mark("Confirmed"),
+        FeedbackKind.OVERRIDE: mark("Overridden by the reporter"),
+    }
+)
+DECISION_NAMES = Names(
+    {Decision.AUTO: mark("Sure"), Decision.SUGGEST: mark("Suggestion"), Decision.ASK: mark("Not sure")}
+)
+
 
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 DASH = "\N{EN DASH}"
@@ -125,10 +160,10 @@ def percent(share: float | None) -> str:
 
 def sureness(confidence: float) -> str:
     """A calibrated probability in a word."""
-    for bar, word in ((0.9, "very sure"), (0.75, "fairly sure"), (0.5, "leaning")):
+    for bar, word in ((0.9, mark("very sure")), (0.75, mark("fairly sure")), (0.5, mark("leaning"))):
         if confidence >= bar:
-            return word
-    return "not sure"
+            return gettext(word)
+    return gettext("not sure")
 
 
 def shares(top: list[tuple[str, float]]) -> str:
@@ -138,17 +173,17 @@ def shares(top: list[tuple[str, float]]) -> str:
 
 def ago(moment: datetime, *, now: datetime | None = None) -> str:
     """How long ago, to the largest unit; beyond a month the date."""
-    seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
-    if seconds < 45:
-        return "just now"
-    for limit, unit_seconds, unit in ((3600, 60, "min"), (86_400, 3600, "h"), (30 * 86_400, 86_400, "d")):
-        if seconds < limit:
-            return f"{max(1, round(seconds / unit_seconds))}{NARROW}{unit} ago"
-    return moment.strftime("%Y-%m-%d")
+    passed = (now or datetime.now(UTC)) - moment
+    if passed < timedelta(seconds=45):
+        return gettext("just now")
+    if passed < timedelta(days=30):
+        largest = max(passed, timedelta(minutes=1))
+        return format_timedelta(-largest, threshold=1, add_direction=True, format="short", locale=locale())
+    return format_date(moment, "medium", locale=locale())
 
 
 def moment_text(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"{format_datetime(moment.astimezone(UTC), 'medium', locale=locale())} UTC"
 
 
 def size_text(size_bytes: int) -> str:
@@ -157,7 +192,8 @@ def size_text(size_bytes: int) -> str:
         if size < 1000 or unit == "MB":
             break
         size /= 1000
-    return f"{size:.0f}{NARROW}{unit}" if unit == "B" or size >= 10 else f"{size:.1f}{NARROW}{unit}"
+    exact = "#,##0" if unit == "B" or size >= 10 else "0.0"
+    return f"{format_decimal(size, format=exact, locale=locale())}{NARROW}{unit}"
 
 
 def hours_text(hours: float | None) -> str:
@@ -165,7 +201,7 @@ def hours_text(hours: float | None) -> str:
         return DASH
     if hours < 48:
         return f"{hours:.0f}{NARROW}h" if hours >= 1 else f"{hours * 60:.0f}{NARROW}min"
-    return f"{hours / 24:.0f}{NARROW}d"
+    return gettext("{n} d", n=f"{hours / 24:.0f}")
 
 
 def initials(name: str) -> str:

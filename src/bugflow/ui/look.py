@@ -12,6 +12,7 @@ from bugflow.domain.predictions import Severity
 from bugflow.schemas.bugs import BugRead
 from bugflow.schemas.predictions import ContributionRead, LabelProbability
 from bugflow.ui.format import SEVERITY_NAMES, STATUS_NAMES, ago, initials, label_name, moment_text, percent
+from bugflow.ui.language import gettext as _
 
 STYLE = Path(__file__).with_name("style.css")
 
@@ -32,6 +33,11 @@ def status_mark(status: Status) -> str:
     return f'<span class="bf-status bf-{status}"><i aria-hidden="true"></i>{STATUS_NAMES[status]}</span>'
 
 
+def flag(text: str) -> str:
+    """A word that catches the eye in a line."""
+    return f'<span class="bf-review">{escape(text)}</span>'
+
+
 def bug_line(bug: BugRead, *, with_status: bool = True) -> str:
     """What one sees of a bug in a list, beside its title."""
     parts = [
@@ -39,7 +45,7 @@ def bug_line(bug: BugRead, *, with_status: bool = True) -> str:
         severity_badge(bug.severity),
         team_chip(bug.team),
         status_mark(bug.status) if with_status else "",
-        '<span class="bf-review">To review</span>' if bug.needs_review and bug.status is not Status.RESOLVED else "",
+        flag(_("To review")) if bug.needs_review and bug.status is not Status.RESOLVED else "",
         f'<span class="bf-soft">{escape(bug.project)}</span>',
         f'<span class="bf-soft">{escape(bug.assigned_to.display_name)}</span>' if bug.assigned_to else "",
         f'<time class="bf-soft" title="{moment_text(bug.updated_at)}">{ago(bug.updated_at)}</time>',
@@ -117,6 +123,17 @@ def reasons(contributions: Sequence[ContributionRead], *, n: int = 5) -> str:
 
 def show(*pieces: str) -> None:
     st.html("".join(pieces))
+
+
+def note(text: str) -> None:
+    """A sentence beside what it is about."""
+    st.html(f'<p class="bf-note">{escape(text)}</p>')
+
+
+def section(title: str, about: str = "", *, level: int = 2) -> None:
+    """A heading below the page's own."""
+    below = f'<p class="bf-note">{escape(about)}</p>' if about else ""
+    st.html(f'<h{level} class="bf-sub">{escape(title)}</h{level}>{below}')
 
 
 def heading(title: str, lead: str = "") -> None:

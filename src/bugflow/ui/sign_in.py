@@ -1,6 +1,7 @@
 """The sign-in page and the gate in front of Streamlit: plain HTTP, because only HTTP can set an HttpOnly cookie."""
 
 import contextlib
+from contextlib import AbstractContextManager
 from html import escape
 from http import HTTPStatus
 from pathlib import Path
@@ -17,6 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bugflow.client import ApiProblem, Client
 from bugflow.errors import ApiUnreachable, BugFlowError
+from bugflow.ui import language, trouble
+from bugflow.ui.language import gettext as _
 from bugflow.ui.session import COOKIE, SESSIONS
 
 SIGN_IN = "/sign-in"
@@ -46,7 +49,16 @@ def _safe_next(path: str) -> str:
 
 def _page(*, message: str = "", username: str = "", next_path: str = "/", status: int = HTTPStatus.OK) -> Response:
     alert = f'<p class="alert" role="alert" id="problem">{escape(message)}</p>' if message else ""
+    words = {
+        "lang": language.current(),
+        "sign_in": _("Sign in"),
+        "lead": _("Report bugs, see who fixes them, teach the triage."),
+        "user_name": _("User name"),
+        "password": _("Password"),
+        "hint": _("No account, or password forgotten? An administrator can create one or set a new password."),
+    }
     html = _PAGE.substitute(
+        {name: escape(text) for name, text in words.items()},
         alert=alert,
         username=escape(username, quote=True),
         next=escape(next_path, quote=True),
@@ -55,6 +67,11 @@ def _page(*, message: str = "", username: str = "", next_path: str = "/", status
         password_focus="autofocus" if username else "",
     )
     return HTMLResponse(html, status, headers={"Content-Security-Policy": _CSP, "Cache-Control": "no-store"})
+
+
+def _reader(request: Request) -> AbstractContextManager[None]:
+    """The language of somebody who is not known yet: what their browser asks for."""
+    return language.reading(language.negotiate(*language.accepted(request.headers.get("Accept-Language", ""))))
 
 
 def _is_same_site(request: Request) -> bool:
@@ -77,19 +94,26 @@ class SignIn:
         next_path = _safe_next(request.query_params.get("next", "/"))
         if SESSIONS.find(request.cookies.get(COOKIE)) is not None:
             return RedirectResponse(next_path, HTTPStatus.SEE_OTHER)
-        response = _page(next_path=next_path)
+        with _reader(request):
+            response = _page(next_path=next_path)
         if COOKIE in request.cookies:
             response.delete_cookie(COOKIE)
         return response
 
     async def sign_in(self, request: Request) -> Response:
+        with _reader(request):
+            return await self._open(request)
+
+    async def _open(self, request: Request) -> Response:
         form = await request.form(max_files=0, max_fields=10)
         username, password, next_path = (str(form.get(name, "")) for name in ("username", "password", "next"))
         next_path = _safe_next(next_path)
         if not _is_same_site(request):
-            return _page(message="The form came from another site. Please sign in here.", status=HTTPStatus.FORBIDDEN)
+            return _page(
+                message=_("The form came from another site. Please sign in here."), status=HTTPStatus.FORBIDDEN
+            )
         if not username.strip() or not password:
-            message = "Enter your user name and your password."
+            message = _("Enter your user name and your password.")
             return _page(message=message, username=username, next_path=next_path, status=HTTPStatus.BAD_REQUEST)
         client = Client(self._http)
         try:
@@ -123,10 +147,10 @@ def _end(session_id: str | None) -> None:
 
 def _in_words(error: Exception) -> tuple[str, int]:
     if isinstance(error, ApiProblem):
-        return error.problem.detail, error.problem.status
+        return trouble.message_of(error), error.problem.status
     if isinstance(error, ApiUnreachable):
-        return "BugFlow's API does not answer. Try again in a moment, or ask whoever runs it.", 503
-    return "The user name or the password is wrong.", 401  # longer than the API takes
+        return _("BugFlow's API does not answer. Try again in a moment, or ask whoever runs it."), 503
+    return _("The user name or the password is wrong."), 401  # longer than the API takes
 
 
 class Gate:

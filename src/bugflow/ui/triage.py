@@ -1,12 +1,13 @@
 """What the machine said about a bug, why, and a person's word on it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
 
 import streamlit as st
 
-from bugflow.domain.bugs import SetBy, Status
+from bugflow.domain.bugs import SetBy, Status, moves_between
 from bugflow.domain.predictions import Decision, Severity, Task
 from bugflow.errors import BugFlowError
 from bugflow.schemas.bugs import BugDetail, BugPatch, BugRead, BugUpdate
@@ -18,7 +19,7 @@ from bugflow.schemas.predictions import (
     PredictionRead,
     StoredPrediction,
 )
-from bugflow.ui import look, trouble
+from bugflow.ui import look, toasts, trouble
 from bugflow.ui.format import (
     DECISION_NAMES,
     MOVE_ICONS,
@@ -31,6 +32,8 @@ from bugflow.ui.format import (
     shares,
     sureness,
 )
+from bugflow.ui.language import gettext as _
+from bugflow.ui.language import ngettext, said
 from bugflow.ui.session import Session
 
 
@@ -45,7 +48,8 @@ def verdict(prediction: PredictionRead | StoredPrediction) -> str:
     """The prediction as honest as it is: one label where the machine is sure, else the ones in question."""
     top = [(one.label, one.probability) for one in top_of(prediction)]
     if prediction.decision is Decision.AUTO:
-        return f"{label_name(prediction.label)}: {sureness(prediction.confidence)}, {percent(prediction.confidence)}"
+        sure = sureness(prediction.confidence)
+        return f"{label_name(prediction.label)}: {sure}, {percent(prediction.confidence)}"
     top.sort(key=lambda one: one[0] != prediction.label)  # the chosen one first, even where another is likelier
     return f"{DECISION_NAMES[prediction.decision]}: {shares(top[:2])}"
 
@@ -63,28 +67,30 @@ def show_prediction(task: Task, prediction: PredictionRead | StoredPrediction) -
         f'<span class="bf-soft">{escape(source)}</span></div>',
         f'<p class="bf-verdict">{escape(verdict(prediction))}</p>',
         look.bars(top_of(prediction)),
-        '<p class="bf-note">Not the likeliest label, but the one whose mistakes cost least: rare and severe ones are '
-        "missed more easily.</p>"
-        if _is_outweighed(prediction)
-        else "",
     )
+    if _is_outweighed(prediction):
+        look.note(
+            _(
+                "Not the likeliest label, but the one whose mistakes cost least: rare and severe ones are missed more "
+                "easily."
+            )
+        )
 
 
 def show_reason(explanation: ExplanationRead, *, n: int = 5) -> None:
     without = re.sub(r"\*(.+?)\*", r'"\1"', explanation.counterfactual or "")
     notes = [note for note in (without, *explanation.notes) if note]
-    look.show(
-        '<p class="bf-note">Because of</p>',
-        look.reasons(explanation.contributions, n=n),
-        *(f'<p class="bf-note">{escape(note)}</p>' for note in notes),
-    )
+    look.note(_("Because of"))
+    look.show(look.reasons(explanation.contributions, n=n))
+    for note in notes:
+        look.note(said(note))
 
 
 def show_nearest(explanation: ExplanationRead) -> None:
     """The bugs most like it that people labelled."""
     if not explanation.nearest:
         return
-    look.show('<p class="bf-note">Most alike of those that people labelled</p>')
+    look.note(_("Most alike of those that people labelled"))
     for one in explanation.nearest:
         badge = look.severity_badge(one.label) if explanation.task is Task.SEVERITY else look.team_chip(one.label)
         st.page_link("screens/bug.py", label=trouble.plain(one.title), query_params={"id": str(one.bug_id)})
@@ -95,7 +101,7 @@ def show_why(explanations: Sequence[ExplanationRead], bug: BugRead) -> None:
     """The description with the words marked that counted, for one predicted field at a time."""
     tasks = [one.task for one in explanations]
     chosen = st.segmented_control(
-        "Words that counted for",
+        _("Words that counted for"),
         tasks,
         default=tasks[0],
         format_func=lambda task: TASK_NAMES[task],
@@ -110,7 +116,7 @@ def show_why(explanations: Sequence[ExplanationRead], bug: BugRead) -> None:
         if explanation.task is Task.SEVERITY
         else look.team_chip(explanation.label)
     )
-    look.show(f'<div class="bf-line"><span class="bf-soft">Speaks for or against</span>{badge}</div>')
+    look.show(f'<div class="bf-line"><span class="bf-soft">{_("Speaks for or against")}</span>{badge}</div>')
     show_reason(explanation, n=12)
     show_nearest(explanation)
 
@@ -122,14 +128,15 @@ def move_buttons(session: Session, bug: BugDetail, *, etag: str | None = None, p
         for status in bug.moves:
             first = status is bug.moves[0]
             if st.button(
-                MOVE_NAMES[status] if bug.status is not Status.RESOLVED else "Reopen",
+                MOVE_NAMES[status] if bug.status is not Status.RESOLVED else _("Reopen"),
                 icon=MOVE_ICONS[status],
                 type="primary" if first else "secondary",
                 key=f"{prefix}_{bug.id}_{status}",
             ):
                 with trouble.attempt():
                     session.client.patch_bug(bug.id, BugPatch(status=status), etag=etag)
-                    changed(session, f"Bug #{bug.id}: {STATUS_NAMES[status]}")
+                    moved = _("Bug #{id}: {what}", id=bug.id, what=STATUS_NAMES[status])
+                    changed(session, moved, back=partial(move_back, session, bug.id, status, bug.status))
 
 
 def quick_move(session: Session, bug: BugRead, status: Status) -> None:
@@ -137,33 +144,48 @@ def quick_move(session: Session, bug: BugRead, status: Status) -> None:
     try:
         session.client.update_bug(BugUpdate(bug_id=bug.id, status=status))
     except BugFlowError as error:
-        trouble.toast_later(trouble.plain(trouble.message_of(error)), icon=":material/error:")
+        toasts.refused(error)
     else:
         session.forget("board", "overview")
-        trouble.toast_later(f"Bug #{bug.id}: {STATUS_NAMES[status]}")
+        toasts.later(
+            _("Bug #{id}: {what}", id=bug.id, what=STATUS_NAMES[status]),
+            back=partial(move_back, session, bug.id, status, bug.status),
+        )
 
 
-def changed(session: Session, message: str) -> None:
-    """After a write: what was kept is read anew, the page is drawn anew, and says what happened."""
-    session.forget("board", "overview", "me", "queue", "contradictions")
-    trouble.toast_later(message)
+def move_back(session: Session, bug_id: int, now: Status, former: Status) -> None:
+    """Take a move back, by the moves that there are."""
+    for status in moves_between(now, former):
+        session.client.update_bug(BugUpdate(bug_id=bug_id, status=status))
+    session.forget("board", "overview")
+
+
+def changed(session: Session, message: str, *, back: Callable[[], object] | None = None) -> None:
+    """After a write: what was kept is read anew, the page is drawn anew, with the way back."""
+
+    def undo() -> None:
+        back and back()
+        forget(session)
+
+    forget(session)
+    toasts.later(message, back=undo if back else None)
     st.rerun()
+
+
+def forget(session: Session) -> None:
+    session.forget("board", "overview", "me", "queue", "contradictions", "pins")
 
 
 def recorded(given: FeedbackGiven) -> str:
     """What a word did, in words: counted, and what it changed for bugs that say nearly the same."""
-    twins = []
+    told = [_("Recorded. Corrections so far: {n}.", n=given.feedback_count)]
     if given.n_new_suggestions:
-        twins.append(f"{given.n_new_suggestions} open {_bugs(given.n_new_suggestions)} got a new suggestion")
+        new = given.n_new_suggestions
+        told.append(ngettext("{n} open bug got a new suggestion.", "{n} open bugs got a new suggestion.", new))
     if given.n_similar_waiting:
-        waits = "similar one waits" if given.n_similar_waiting == 1 else "similar ones wait"
-        twins.append(f"{given.n_similar_waiting} {waits} for you")
-    told = f" {'; '.join(twins)}." if twins else ""
-    return f"Recorded. Corrections so far: {given.feedback_count}.{told}"
-
-
-def _bugs(n: int) -> str:
-    return "bug" if n == 1 else "bugs"
+        alike = given.n_similar_waiting
+        told.append(ngettext("{n} similar one waits for you.", "{n} similar ones wait for you.", alike))
+    return " ".join(told)
 
 
 def give_feedback(session: Session, bug: BugRead, task: Task, label: str, *, reason: str = "") -> None:
@@ -191,16 +213,16 @@ def correction(session: Session, bug: BugDetail, *, prefix: str = "correct", con
         label = str(chosen)
         if label != now[task]:
             with st.form(f"{prefix}_{task}_reason_{bug.id}", border=False):
-                reason = st.text_input("Reason (optional)", max_chars=500, key=f"{prefix}_{task}_why_{bug.id}")
+                reason = st.text_input(_("Reason (optional)"), max_chars=500, key=f"{prefix}_{task}_why_{bug.id}")
                 name = trouble.plain(label_name(label))
-                if st.form_submit_button(f"Correct to {name}", type="primary", icon=":material/check:"):
+                if st.form_submit_button(_("Correct to {label}", label=name), type="primary", icon=":material/check:"):
                     with trouble.attempt():
                         give_feedback(session, bug, task, label, reason=reason)
         elif (
             confirmable
             and set_by[task] is SetBy.MACHINE
             and st.button(
-                f"Confirm: {trouble.plain(label_name(label))}",
+                _("Confirm: {label}", label=trouble.plain(label_name(label))),
                 icon=":material/thumb_up:",
                 key=f"{prefix}_{task}_confirm_{bug.id}",
             )
@@ -214,22 +236,33 @@ def pins(session: Session, bug: BugDetail) -> None:
     with st.container(horizontal=True):
         for task in Task:
             if task not in bug.pinned:
-                with st.popover(f"Pin {task}", icon=":material/keep:", key=f"ask_pin_{task}_{bug.id}"):
+                with st.popover(
+                    _("Pin: {field}", field=TASK_NAMES[task]), icon=":material/keep:", key=f"ask_pin_{task}_{bug.id}"
+                ):
                     pin(session, bug, task)
-            elif st.button(f"Unpin {task}", icon=":material/keep_off:", key=f"unpin_{task}_{bug.id}"):
+            elif st.button(
+                _("Unpin: {field}", field=TASK_NAMES[task]), icon=":material/keep_off:", key=f"unpin_{task}_{bug.id}"
+            ):
                 with trouble.attempt():
                     session.client.unpin_bug(bug.id, task)
-                    session.forget("pins")
-                    changed(session, f"{TASK_NAMES[task]} unpinned")
+                    again = PinCreate(bug_id=bug.id, task=task)
+                    changed(
+                        session,
+                        _("No longer pinned: {field}", field=TASK_NAMES[task]),
+                        back=partial(session.client.pin_bug, again),
+                    )
 
 
 def pin(session: Session, bug: BugDetail, task: Task) -> None:
     now = bug.severity.value if task is Task.SEVERITY else bug.team
     with st.form(f"pin_{task}_{bug.id}", border=False):
-        look.show(f'<p class="bf-note">A new model that no longer says {escape(label_name(now))} here is refused.</p>')
-        reason = st.text_input("Reason (optional)", max_chars=500, key=f"pin_{task}_why_{bug.id}")
-        if st.form_submit_button(f"Pin {task}", type="primary"):
+        look.note(_("A new model that no longer says {label} here is refused.", label=label_name(now)))
+        reason = st.text_input(_("Reason (optional)"), max_chars=500, key=f"pin_{task}_why_{bug.id}")
+        if st.form_submit_button(_("Pin: {field}", field=TASK_NAMES[task]), type="primary"):
             with trouble.attempt():
                 session.client.pin_bug(PinCreate(bug_id=bug.id, task=task, reason=reason.strip() or None))
-                session.forget("pins")
-                changed(session, f"{TASK_NAMES[task]} pinned")
+                changed(
+                    session,
+                    _("Pinned: {field}", field=TASK_NAMES[task]),
+                    back=partial(session.client.unpin_bug, bug.id, task),
+                )

@@ -9,10 +9,13 @@ from typing import ParamSpec
 
 import streamlit as st
 
+from bugflow import errors
 from bugflow.client import ApiProblem
 from bugflow.errors import ApiUnreachable, BugFlowError
 from bugflow.ui import look
 from bugflow.ui.components.address import leave
+from bugflow.ui.language import gettext as _
+from bugflow.ui.language import said_as
 from bugflow.ui.session import SESSIONS, SessionEnded, find_current
 
 Arguments = ParamSpec("Arguments")
@@ -31,10 +34,16 @@ def message_of(error: BugFlowError) -> str:
         fields = "; ".join(
             f"{field.path.removeprefix('body.')}: {field.message}" for field in error.problem.errors or []
         )
-        return f"{error.problem.detail} ({fields})" if fields else error.problem.detail
+        detail = said_as(_template_of(error.code), error.problem.detail)
+        return f"{detail} ({fields})" if fields else detail
     if isinstance(error, ApiUnreachable):
-        return "BugFlow's API does not answer, so nothing was read or saved. It may be restarting."
-    return str(error)
+        return _("BugFlow's API does not answer, so nothing was read or saved. It may be restarting.")
+    return said_as(_template_of(error.code), str(error))
+
+
+def _template_of(code: str) -> str:
+    """The message of an error before its facts were put in; it is the docstring of its class."""
+    return getattr(errors, code, errors.BugFlowError).__doc__ or ""
 
 
 def is_ended(error: Exception) -> bool:
@@ -46,8 +55,8 @@ def end_session() -> None:
     session = find_current()
     if session is not None:
         SESSIONS.close(session.id)
-    st.info("You are signed out. Sign in to go on.", icon=":material/logout:")
-    look.show('<a href="/sign-in" target="_self">Sign in</a>')
+    st.info(_("You are signed out. Sign in to go on."), icon=":material/logout:")
+    look.show(f'<a href="/sign-in" target="_self">{_("Sign in")}</a>')
     leave()
 
 
@@ -56,17 +65,18 @@ def show(error: BugFlowError) -> None:
     if isinstance(error, ApiProblem) and error.code == "TooManyRequests":
         seconds = math.ceil(error.retry_after_seconds or 10)
         st.warning(
-            f"Too many requests in a short time. Wait {seconds} s, then try again.", icon=":material/hourglass_top:"
+            _("Too many requests in a short time. Wait {n} s, then try again.", n=seconds),
+            icon=":material/hourglass_top:",
         )
     elif isinstance(error, ApiProblem) and error.problem.status == 403:
         st.warning(plain(message_of(error)), icon=":material/lock:")
         return
     elif isinstance(error, ApiProblem) and error.problem.status == 404:
-        look.empty("Not found", message_of(error))
+        look.empty(_("Not found"), message_of(error))
         return
     else:
         st.error(plain(message_of(error)), icon=":material/error:")
-    if st.button("Try again", icon=":material/refresh:", key="try_again"):
+    if st.button(_("Try again"), icon=":material/refresh:", key="try_again"):
         st.rerun()
 
 
@@ -95,13 +105,3 @@ def attempt() -> Iterator[None]:
         if is_ended(error):
             raise
         st.error(plain(message_of(error)), icon=":material/error:")
-
-
-def toast_later(message: str, *, icon: str = ":material/check:") -> None:
-    """Say it on the next run: what is said before a rerun would vanish with it."""
-    st.session_state.setdefault("toasts", []).append((message, icon))
-
-
-def show_toasts() -> None:
-    for message, icon in st.session_state.pop("toasts", []):
-        st.toast(message, icon=icon)

@@ -189,6 +189,7 @@ function onPress(board, card, button, press) {
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".board");
+  parentElement.querySelector(".how").textContent = data.words.how;
   drawBoard(root, data, {
     move: (moved) => setTriggerValue("moved", moved),
     open: (opened) => setTriggerValue("opened", opened),

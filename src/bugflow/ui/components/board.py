@@ -9,17 +9,10 @@ import streamlit as st
 from bugflow.domain.bugs import MOVES, Status
 from bugflow.schemas.bugs import BugRead
 from bugflow.ui.format import SEVERITY_NAMES, STATUS_NAMES, ago
+from bugflow.ui.language import gettext as _
 
 _HERE = Path(__file__).parent
-HOW = "Drag a card, or move it with the left and right arrow keys. Enter opens it."
-_HTML = f'<p class="how" id="how">{HOW}</p><div class="board"></div>'
-_WORDS = {
-    "empty": "No bugs",
-    "review": "To review",
-    "moving": "{title}: moving to {column}",
-    "illegal": "{title}: cannot move to {column} from here",
-    "forbidden": "{title}: not yours to move",
-}
+_HTML = '<p class="how" id="how"></p><div class="board"></div>'
 
 
 class Move(NamedTuple):
@@ -35,6 +28,18 @@ class Answer(NamedTuple):
     bug_id: int
     ok: bool
     message: str
+
+
+def _words() -> dict[str, str]:
+    """What the board says; titles and columns are filled in where it is drawn."""
+    return {
+        "how": _("Drag a card, or move it with the left and right arrow keys. Enter opens it."),
+        "empty": _("No bugs"),
+        "review": _("To review"),
+        "moving": _("{title}: moving to {column}"),
+        "illegal": _("{title}: cannot move to {column} from here"),
+        "forbidden": _("{title}: not yours to move"),
+    }
 
 
 def _card(bug: BugRead, *, movable: bool) -> dict[str, Any]:
@@ -67,7 +72,7 @@ def draw_board(
             for status in columns
         ],
         "cards": [_card(bug, movable=bug.id in movable) for bugs in columns.values() for bug in bugs],
-        "words": _WORDS,
+        "words": _words(),
         "answer": answer and {"number": answer.number, "id": answer.bug_id, "ok": answer.ok, "message": answer.message},
     }
     component = st.components.v2.component(

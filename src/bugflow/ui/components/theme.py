@@ -1,12 +1,12 @@
-"""Applies the theme a person chose to Streamlit, which keeps its own choice in the browser, page by page."""
+"""Applies theme and language of a person; Streamlit keeps a theme of its own in the browser, page by page."""
 
 from typing import Literal
 
 import streamlit as st
 
 PATHS = (
-    "/", "/report", "/bugs", "/bug", "/board", "/dashboard", "/review", "/analytics", "/notifications", "/settings",
-    "/admin",
+    "/", "/report", "/bugs", "/bug", "/board", "/dashboard", "/review", "/models", "/analytics", "/notifications",
+    "/settings", "/admin",
 )  # fmt: skip
 
 _SCRIPT = """
@@ -15,6 +15,7 @@ export default function ({ data }) {
   const follow = () => { document.documentElement.style.colorScheme = getComputedStyle(app).colorScheme; };
   const watch = new MutationObserver(follow);
   if (app) { follow(); watch.observe(app, { attributes: true, attributeFilter: ["class"] }); }
+  document.documentElement.lang = data.language;
   choose(data);
   return () => watch.disconnect();
 }
@@ -33,7 +34,7 @@ function choose(data) {
 """
 
 
-def apply_theme(theme: Literal["light", "dark", "system"]) -> None:
-    data = {"theme": theme, "paths": PATHS}
+def apply_theme(theme: Literal["light", "dark", "system"], *, language: str) -> None:
+    data = {"theme": theme, "language": language, "paths": PATHS}
     with st.sidebar:
         st.components.v2.component("bugflow_theme", js=_SCRIPT)(key="theme", data=data, height=1)

@@ -10,6 +10,8 @@ import streamlit as st
 from bugflow.schemas.stats import Acceptance, Accuracy
 from bugflow.ui import charts, look, trouble
 from bugflow.ui.format import DASH, TASK_NAMES, percent
+from bugflow.ui.language import gettext as _
+from bugflow.ui.language import ngettext
 from bugflow.ui.session import current
 
 KEEP_SECONDS = timedelta(minutes=1).total_seconds()
@@ -17,11 +19,11 @@ KEEP_SECONDS = timedelta(minutes=1).total_seconds()
 
 def chart(title: str, about: str, rows: Sequence[object], draw: Callable[[], go.Figure], *, key: str) -> None:
     with st.container(border=True):
-        look.show(f'<h2 class="bf-sub">{title}</h2><p class="bf-note">{about}</p>')
+        look.section(title, about)
         if rows:
             st.plotly_chart(draw(), config=charts.CONFIG, key=key, alt=f"{title}. {about}")
         else:
-            look.empty("Nothing to draw yet", "The chart fills with the first reports and corrections.")
+            look.empty(_("Nothing to draw yet"), _("The chart fills with the first reports and corrections."))
 
 
 def table(label: str, names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -35,8 +37,11 @@ def table(label: str, names: Sequence[str], rows: Sequence[Sequence[object]]) ->
 
 def acceptance_table(rows: Sequence[Acceptance]) -> None:
     table(
-        "Predictions by model",
-        ("Field", "Model", "Predicted", "Corrected", "Confirmed", "Kept", "Coverage", "Precision"),
+        _("Predictions by model"),
+        (
+            _("Field"), _("Model"), _("Predicted"), _("Corrected"), _("Confirmed"), _("Kept"), _("Coverage"),
+            _("Precision"),
+        ),
         [
             (
                 TASK_NAMES[one.task], one.model_version, one.n_predicted, one.n_corrected, one.n_confirmed,
@@ -49,17 +54,20 @@ def acceptance_table(rows: Sequence[Acceptance]) -> None:
 
 def accuracy_table(rows: Sequence[Accuracy]) -> None:
     """How often it is right, from random checks alone: people mostly correct what is wrong."""
-    look.show(
-        '<h2 class="bf-sub">Random checks</h2><p class="bf-note">Right: of the bugs drawn at random on which a project '
-        "manager has spoken. The true share lies in the range in 95 of 100 cases.</p>"
+    look.section(
+        _("Random checks"),
+        _(
+            "Right: of the bugs drawn at random on which a project manager has spoken. The true share lies in the "
+            "range in 95 of 100 cases."
+        ),
     )
     table(
-        "Random checks by model",
-        ("Field", "Model", "Drawn", "Decided", "Right", "Range"),
+        _("Random checks by model"),
+        (_("Field"), _("Model"), _("Drawn"), _("Decided"), _("Right"), _("Range")),
         [
             (
                 TASK_NAMES[one.task], one.model_version, one.n_drawn, one.n_decided, percent(one.accuracy),
-                f"{percent(one.low)} to {percent(one.high)}" if one.n_decided else DASH,
+                _("{low} to {high}", low=percent(one.low), high=percent(one.high)) if one.n_decided else DASH,
             )
             for one in rows
         ],
@@ -70,7 +78,7 @@ def accuracy_table(rows: Sequence[Accuracy]) -> None:
 def page() -> None:
     session = current()
     client = session.client
-    look.heading("Analytics")
+    look.heading(_("Analytics"))
     counts = session.keep("severities", client.count_severities, seconds=KEEP_SECONDS)
     loads = session.keep("loads", client.list_team_loads, seconds=KEEP_SECONDS)
     weeks = session.keep("weeks", client.list_feedback_weeks, seconds=KEEP_SECONDS)
@@ -78,17 +86,17 @@ def page() -> None:
     left, right = st.columns(2)
     with left:
         some = [one for one in counts if one.n_total]
-        chart("Severity", "All bugs", some, lambda: charts.severity_donut(counts), key="donut")
+        chart(_("Severity"), _("All bugs"), some, lambda: charts.severity_donut(counts), key="donut")
     with right:
-        chart("Team workload", "Open and in progress", loads, lambda: charts.team_bars(loads), key="teams")
+        chart(_("Team workload"), _("Open and in progress"), loads, lambda: charts.team_bars(loads), key="teams")
     trends()
     chart(
-        "Feedback", "Corrections so far, and confirmations each week", weeks,
+        _("Feedback"), _("Corrections so far, and confirmations each week"), weeks,
         lambda: charts.feedback_area(weeks), key="feedback",
     )  # fmt: skip
     chart(
-        "Predictions",
-        "Kept: nobody corrected it. Coverage: the share on which BugFlow acted alone. Precision: of those, kept.",
+        _("Predictions"),
+        _("Kept: nobody corrected it. Coverage: the share on which BugFlow acted alone. Precision: of those, kept."),
         accepted,
         lambda: charts.acceptance_bars(accepted),
         key="acceptance",
@@ -105,18 +113,18 @@ def page() -> None:
 def trends() -> None:
     session = current()
     days = st.segmented_control(
-        "Days",
+        _("Days"),
         [30, 90, 365],
         default=90,
         required=True,
         key="days",
-        format_func=lambda n: f"{n} days",
+        format_func=lambda n: ngettext("{n} day", "{n} days", n),
         label_visibility="collapsed",
     )
     rows = session.keep(f"trend_{days}", lambda: session.client.list_trend(days=int(days or 90)), seconds=KEEP_SECONDS)
     chart(
-        "Trend",
-        "Reported and resolved each day, and what is left",
+        _("Trend"),
+        _("Reported and resolved each day, and what is left"),
         rows,
         lambda: charts.trend_lines(rows),
         key="trend",

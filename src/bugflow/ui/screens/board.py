@@ -1,5 +1,6 @@
 """The board: bugs by status, moved by drag, by arrow keys or by touch; a card opens its bug beside the board."""
 
+from functools import partial
 from html import escape
 
 import streamlit as st
@@ -10,9 +11,10 @@ from bugflow.domain.predictions import Severity
 from bugflow.errors import BugFlowError
 from bugflow.schemas.accounts import Me
 from bugflow.schemas.bugs import BugFilter, BugPage, BugRead, BugUpdate
-from bugflow.ui import look, triage, trouble
+from bugflow.ui import look, toasts, triage, trouble
 from bugflow.ui.components.board import Answer, Move, draw_board
 from bugflow.ui.format import SEVERITY_NAMES, STATUS_NAMES
+from bugflow.ui.language import gettext as _
 from bugflow.ui.session import Session, current
 
 COLUMN_SIZE = {Status.OPEN: 60, Status.IN_PROGRESS: 40, Status.RESOLVED: 20}
@@ -26,17 +28,17 @@ Columns = dict[Status, BugPage]
 
 def wanted_bugs(session: Session) -> BugFilter:
     first, second, third, fourth = st.columns([3, 3, 3, 2], vertical_alignment="bottom")
-    text = first.text_input("Search", key="q", bind="query-params", placeholder="Words", icon=":material/search:")
-    team = second.multiselect("Team", session.team_names, key="team", bind="query-params", placeholder="All")
+    text = first.text_input(_("Search"), key="q", bind="query-params", placeholder=_("Words"), icon=":material/search:")
+    team = second.multiselect(_("Team"), session.team_names, key="team", bind="query-params", placeholder=_("All"))
     severity = third.multiselect(
-        "Severity",
+        _("Severity"),
         [str(one) for one in reversed(Severity)],
         format_func=lambda one: SEVERITY_NAMES[Severity(one)],
         key="severity",
         bind="query-params",
-        placeholder="All",
+        placeholder=_("All"),
     )
-    mine = fourth.toggle("Only mine", key="mine", bind="query-params")
+    mine = fourth.toggle(_("Only mine"), key="mine", bind="query-params")
     return BugFilter(
         q=text.strip()[:500] or None if text else None,
         team=team,
@@ -81,18 +83,25 @@ def apply_move(session: Session, columns: Columns, move: Move) -> Answer:
     if bug is not None and old is not None:
         columns[old].items.remove(bug)
         columns[move.to].items.insert(0, bug.model_copy(update={"status": move.to}))
+        toasts.later(
+            f"{bug.title}: {STATUS_NAMES[move.to]}",
+            back=partial(triage.move_back, session, bug.id, move.to, old),
+            place="board",
+        )
     session.forget("overview")
     return Answer(move.number, move.bug_id, ok=True, message=f"{title}: {STATUS_NAMES[move.to]}")
 
 
-@st.dialog("Bug", width="medium", position="right")
 @trouble.guarded
-def drawer(bug_id: int) -> None:
+def show_bug(bug_id: int) -> None:
     session = current()
     bug = session.client.get_bug(bug_id).bug
     look.show(f'<h2 class="bf-sub">{escape(bug.title)}</h2>', look.bug_line(bug))
     st.page_link(
-        "screens/bug.py", label="Open the whole page", icon=":material/open_in_full:", query_params={"id": str(bug.id)}
+        "screens/bug.py",
+        label=_("Open the whole page"),
+        icon=":material/open_in_full:",
+        query_params={"id": str(bug.id)},
     )
     triage.move_buttons(session, bug, prefix="drawer_move")
     with st.container(border=True):
@@ -101,7 +110,7 @@ def drawer(bug_id: int) -> None:
         with st.container(border=True):
             triage.show_prediction(prediction.task, prediction)
     if bug.may_correct:
-        look.show('<h3 class="bf-sub">Correct the triage</h3>')
+        look.section(_("Correct the triage"), level=3)
         triage.correction(session, bug, prefix="drawer_correct")
 
 
@@ -112,6 +121,7 @@ def board(wanted: BugFilter) -> None:
     columns = read_columns(session, wanted)
     me = session.me
     bugs = {status: page.items for status, page in columns.items()}
+    toasts.offer_undo("board")
     move, opened = draw_board(
         bugs,
         movable={bug.id for items in bugs.values() for bug in items if is_movable(me, bug)},
@@ -122,12 +132,12 @@ def board(wanted: BugFilter) -> None:
         st.session_state["board_answer"] = apply_move(session, columns, move)
         st.rerun(scope="fragment")
     if opened is not None:
-        drawer(opened)
+        st.dialog(_("Bug"), width="medium", position="right")(show_bug)(opened)
 
 
 @trouble.guarded
 def page() -> None:
-    look.heading("Board")
+    look.heading(_("Board"))
     board(wanted_bugs(current()))
 
 

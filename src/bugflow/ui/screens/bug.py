@@ -1,5 +1,6 @@
 """One bug: what was said, by whom, what the machine made of it, and what may be done now."""
 
+from functools import partial
 from html import escape
 
 import streamlit as st
@@ -10,6 +11,7 @@ from bugflow.errors import BugFlowError
 from bugflow.schemas.bugs import BugDetail, BugPatch
 from bugflow.ui import conversation, duplicates, look, triage, trouble
 from bugflow.ui.format import DASH, ago, moment_text
+from bugflow.ui.language import gettext as _
 from bugflow.ui.session import Session, current
 
 
@@ -19,16 +21,18 @@ def bug_id() -> int | None:
 
 
 def show_facts(bug: BugDetail) -> None:
-    set_by = {SetBy.MACHINE: "set by BugFlow", SetBy.PERSON: "set by a person"}
+    set_by = {SetBy.MACHINE: _("set by BugFlow"), SetBy.PERSON: _("set by a person")}
     facts = {
-        "Status": look.status_mark(bug.status),
-        "Severity": f'{look.severity_badge(bug.severity)} <small class="bf-soft">{set_by[bug.severity_set_by]}</small>',
-        "Team": f'{look.team_chip(bug.team)} <small class="bf-soft">{set_by[bug.team_set_by]}</small>',
-        "Project": escape(bug.project),
-        "Assigned to": escape(bug.assigned_to.display_name) if bug.assigned_to else DASH,
-        "Reported by": escape(bug.reporter.display_name),
-        "Reported": f'<time title="{moment_text(bug.created_at)}">{ago(bug.created_at)}</time>',
-        "Last change": f'<time title="{moment_text(bug.updated_at)}">{ago(bug.updated_at)}</time>',
+        _("Status"): look.status_mark(bug.status),
+        _(
+            "Severity"
+        ): f'{look.severity_badge(bug.severity)} <small class="bf-soft">{set_by[bug.severity_set_by]}</small>',
+        _("Team"): f'{look.team_chip(bug.team)} <small class="bf-soft">{set_by[bug.team_set_by]}</small>',
+        _("Project"): escape(bug.project),
+        _("Assigned to"): escape(bug.assigned_to.display_name) if bug.assigned_to else DASH,
+        _("Reported by"): escape(bug.reporter.display_name),
+        _("Reported"): f'<time title="{moment_text(bug.created_at)}">{ago(bug.created_at)}</time>',
+        _("Last change"): f'<time title="{moment_text(bug.updated_at)}">{ago(bug.updated_at)}</time>',
     }
     rows = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts.items())
     look.show(f'<dl class="bf-facts">{rows}</dl>')
@@ -41,20 +45,22 @@ def assign(session: Session, bug: BugDetail) -> None:
     ids: list[int | None] = [None, *people]
     now = bug.assigned_to.id if bug.assigned_to else None
     chosen = st.selectbox(
-        "Assigned to",
+        _("Assigned to"),
         ids,
         index=ids.index(now),
-        format_func=lambda one: "Nobody" if one is None else people[one],
+        format_func=lambda one: _("Nobody") if one is None else people[one],
         key=f"assign_{bug.id}_{bug.version}",
     )
     if chosen != now:
         with trouble.attempt():
             session.client.patch_bug(bug.id, BugPatch(assigned_to_id=chosen))
-            triage.changed(session, "Assignment saved")
-    elif now != session.me.id and st.button("Assign to me", icon=":material/person_add:", width="stretch"):
+            back = partial(session.client.patch_bug, bug.id, BugPatch(assigned_to_id=now))
+            triage.changed(session, _("Assignment saved"), back=back)
+    elif now != session.me.id and st.button(_("Assign to me"), icon=":material/person_add:", width="stretch"):
         with trouble.attempt():
             session.client.patch_bug(bug.id, BugPatch(assigned_to_id=session.me.id))
-            triage.changed(session, "Assigned to you")
+            back = partial(session.client.patch_bug, bug.id, BugPatch(assigned_to_id=now))
+            triage.changed(session, _("Assigned to you"), back=back)
 
 
 def edit(session: Session, tagged: TaggedBug) -> None:
@@ -63,13 +69,13 @@ def edit(session: Session, tagged: TaggedBug) -> None:
     # The version that the writer began with is kept: a rerun reads a newer one and would hide the conflict.
     begun: TaggedBug = st.session_state.setdefault(f"edited_{bug.id}", tagged)
     with st.form(f"edit_{bug.id}", border=True):
-        title = st.text_input("Title", begun.bug.title, max_chars=MAX_TITLE_CHARACTERS)
-        text = st.text_area("Text", begun.bug.description, height=260, max_chars=MAX_DESCRIPTION_CHARACTERS)
+        title = st.text_input(_("Title"), begun.bug.title, max_chars=MAX_TITLE_CHARACTERS)
+        text = st.text_area(_("Text"), begun.bug.description, height=260, max_chars=MAX_DESCRIPTION_CHARACTERS)
         names = sorted({*session.project_names, begun.bug.project})
-        project = st.selectbox("Project", names, index=names.index(begun.bug.project), accept_new_options=True)
+        project = st.selectbox(_("Project"), names, index=names.index(begun.bug.project), accept_new_options=True)
         with st.container(horizontal=True):
-            saved = st.form_submit_button("Save", type="primary", icon=":material/save:")
-            cancelled = st.form_submit_button("Cancel")
+            saved = st.form_submit_button(_("Save"), type="primary", icon=":material/save:")
+            cancelled = st.form_submit_button(_("Cancel"))
     if cancelled:
         close_edit(bug.id)
         st.rerun()
@@ -82,7 +88,7 @@ def edit(session: Session, tagged: TaggedBug) -> None:
 
 def save(session: Session, edited_id: int, patch: BugPatch | None, *, etag: str) -> None:
     if patch is None:
-        st.warning("Title, text and project cannot be empty.")
+        st.warning(_("Title, text and project cannot be empty."))
         return
     try:
         if patch.model_fields_set:
@@ -94,7 +100,7 @@ def save(session: Session, edited_id: int, patch: BugPatch | None, *, etag: str)
         st.session_state[f"conflict_{edited_id}"] = patch
         st.rerun()
     close_edit(edited_id)
-    triage.changed(session, "Saved")
+    triage.changed(session, _("Saved"))
 
 
 def close_edit(edited_id: int) -> None:
@@ -105,25 +111,26 @@ def close_edit(edited_id: int) -> None:
 def conflict(session: Session, tagged: TaggedBug, patch: BugPatch) -> None:
     """Someone saved in between: both versions side by side, and the writer decides."""
     st.warning(
-        "Someone else changed this bug while you were writing. Nothing of yours is lost.", icon=":material/call_split:"
+        _("Someone else changed this bug while you were writing. Nothing of yours is lost."),
+        icon=":material/call_split:",
     )
     left, right = st.columns(2)
-    for side, name in ((left, "Your version"), (right, "Saved meanwhile")):
+    for side, name in ((left, _("Your version")), (right, _("Saved meanwhile"))):
         with side:
-            look.show(f'<h3 class="bf-sub">{name}</h3>')
+            look.section(name, level=3)
             for field in sorted(patch.model_fields_set):
                 value = getattr(patch if side is left else tagged.bug, field)
                 look.show(f'<div class="bf-compare">{look.text_block(str(value))}</div>')
     with st.container(horizontal=True):
-        if st.button("Save my version", type="primary", icon=":material/save:"):
+        if st.button(_("Save my version"), type="primary", icon=":material/save:"):
             save(session, tagged.bug.id, patch, etag=tagged.etag)
-        if st.button("Keep theirs"):
+        if st.button(_("Keep theirs")):
             close_edit(tagged.bug.id)
             st.rerun()
 
 
 def show_text(session: Session, bug: BugDetail) -> None:
-    why = st.toggle("Show why", key=f"show_why_{bug.id}", help="Marks the words that the prediction rests on.")
+    why = st.toggle(_("Show why"), key=f"show_why_{bug.id}", help=_("Marks the words that the prediction rests on."))
     if not why:
         look.show(look.text_block(bug.description))
         return
@@ -139,7 +146,7 @@ def show_text(session: Session, bug: BugDetail) -> None:
         triage.show_why(explanations, bug)
     else:
         look.show(look.text_block(bug.description))
-        st.info("There is no prediction to explain.")
+        st.info(_("There is no prediction to explain."))
 
 
 def body(session: Session, tagged: TaggedBug) -> None:
@@ -152,11 +159,15 @@ def body(session: Session, tagged: TaggedBug) -> None:
     else:
         with st.container(border=True):
             show_text(session, bug)
-            if bug.may_edit and st.button("Edit", icon=":material/edit:", key=f"edit_button_{bug.id}"):
+            if bug.may_edit and st.button(_("Edit"), icon=":material/edit:", key=f"edit_button_{bug.id}"):
                 st.session_state[f"editing_{bug.id}"] = True
                 st.rerun()
     comments, files, history = st.tabs(
-        [f"Comments ({bug.n_comments})", f"Attachments ({bug.n_attachments})", "History"],
+        [
+            _("Comments ({n})", n=bug.n_comments),
+            _("Attachments ({n})", n=bug.n_attachments),
+            _("History"),
+        ],
         key=f"tabs_{bug.id}",
         on_change="rerun",
     )
@@ -179,13 +190,13 @@ def side(session: Session, tagged: TaggedBug) -> None:
             assign(session, bug)
     if bug.may_correct:
         with st.container(border=True):
-            look.show('<h2 class="bf-sub">Correct the triage</h2>')
+            look.section(_("Correct the triage"))
             triage.correction(session, bug)
             triage.pins(session, bug)
     duplicates.panel(session, bug)
     if bug.predictions:
         with st.container(border=True):
-            look.show('<h2 class="bf-sub">What BugFlow said</h2>')
+            look.section(_("What BugFlow said"))
             for prediction in bug.predictions:
                 triage.show_prediction(prediction.task, prediction)
 
@@ -195,12 +206,12 @@ def page() -> None:
     session = current()
     wanted = bug_id()
     if wanted is None:
-        look.heading("Bug")
-        look.empty("Which bug?", "Open one from a list, or search for it.")
-        st.page_link("screens/bugs.py", label="My bugs", icon=":material/bug_report:")
+        look.heading(_("Bug"))
+        look.empty(_("Which bug?"), _("Open one from a list, or search for it."))
+        st.page_link("screens/bugs.py", label=_("My bugs"), icon=":material/bug_report:")
         return
     tagged = session.client.get_bug(wanted)
-    look.show(f'<span class="bf-number">Bug #{wanted}</span>')
+    look.show(f'<span class="bf-number">{_("Bug #{id}", id=wanted)}</span>')
     look.heading(tagged.bug.title)
     triage.move_buttons(session, tagged.bug, etag=tagged.etag)
     left, right = st.columns([5, 3], gap="large")

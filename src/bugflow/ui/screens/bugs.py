@@ -9,15 +9,26 @@ from bugflow.schemas.accounts import Me
 from bugflow.schemas.bugs import BugFilter, BugRead
 from bugflow.ui import look, triage, trouble
 from bugflow.ui.format import MOVE_ICONS, MOVE_NAMES, SEVERITY_NAMES, STATUS_NAMES
+from bugflow.ui.language import Names, mark, number_text
+from bugflow.ui.language import gettext as _
 from bugflow.ui.session import Session, current
 
-VIEWS = {"assigned": "Assigned to me", "team": "My team", "reported": "Reported by me", "all": "All"}
-SORTS = {
-    "-updated_at": "Last changed",
-    "-created_at": "Newest",
-    "created_at": "Oldest",
-    "-severity": "Most severe",
-}
+VIEWS = Names(
+    {
+        "assigned": mark("Assigned to me"),
+        "team": mark("My team"),
+        "reported": mark("Reported by me"),
+        "all": mark("All"),
+    }
+)
+SORTS = Names(
+    {
+        "-updated_at": mark("Last changed"),
+        "-created_at": mark("Newest"),
+        "created_at": mark("Oldest"),
+        "-severity": mark("Most severe"),
+    }
+)
 PAGE_SIZE = 25
 
 
@@ -26,7 +37,7 @@ def wanted_bugs(me: Me, session: Session) -> BugFilter:
     views = {key: name for key, name in VIEWS.items() if key != "team" or me.team}
     first_view = {Role.TESTER: "reported", Role.DEVELOPER: "assigned", Role.PM: "all"}[me.role]
     view = st.segmented_control(
-        "View",
+        _("View"),
         list(views),
         default=first_view,
         format_func=lambda key: views[key],
@@ -37,32 +48,32 @@ def wanted_bugs(me: Me, session: Session) -> BugFilter:
     )
     search, order = st.columns([3, 1], vertical_alignment="bottom")
     text = search.text_input(
-        "Search",
+        _("Search"),
         key="q",
         bind="query-params",
-        placeholder="Words in title or text",
+        placeholder=_("Words in title or text"),
         icon=":material/search:",
         type="search",
     )
-    sort = order.selectbox("Order", list(SORTS), format_func=lambda key: SORTS[key], key="sort", bind="query-params")
-    with st.expander("Filters", icon=":material/filter_list:", expanded=has_filters()):
+    sort = order.selectbox(_("Order"), list(SORTS), format_func=lambda key: SORTS[key], key="sort", bind="query-params")
+    with st.expander(_("Filters"), icon=":material/filter_list:", expanded=has_filters()):
         first, second = st.columns(2)
         status = first.multiselect(
-            "Status",
+            _("Status"),
             [str(one) for one in Status],
             format_func=lambda one: STATUS_NAMES[Status(one)],
             key="status",
             bind="query-params",
         )
         severity = second.multiselect(
-            "Severity",
+            _("Severity"),
             [str(one) for one in reversed(Severity)],
             format_func=lambda one: SEVERITY_NAMES[Severity(one)],
             key="severity",
             bind="query-params",
         )
-        team = first.multiselect("Team", session.team_names, key="team", bind="query-params")
-        project = second.multiselect("Project", session.project_names, key="project", bind="query-params")
+        team = first.multiselect(_("Team"), session.team_names, key="team", bind="query-params")
+        project = second.multiselect(_("Project"), session.project_names, key="project", bind="query-params")
     return BugFilter(
         status=[Status(one) for one in status],
         severity=[Severity(one) for one in severity],
@@ -108,7 +119,7 @@ def row(session: Session, me: Me, bug: BugRead) -> None:
         if is_own(me, bug):
             status = MOVES[bug.status][0]
             action.button(
-                "Reopen" if bug.status is Status.RESOLVED else MOVE_NAMES[status],
+                _("Reopen") if bug.status is Status.RESOLVED else MOVE_NAMES[status],
                 icon=MOVE_ICONS[status],
                 key=f"move_{bug.id}",
                 width="stretch",
@@ -129,16 +140,16 @@ def pager(cursors: list[str | None], next_cursor: str | None) -> None:
         return
     with st.container(horizontal=True, horizontal_alignment="center", vertical_alignment="center"):
         st.button(
-            "Previous",
+            _("Previous"),
             icon=":material/chevron_left:",
             disabled=len(cursors) == 1,
             on_click=turn,
             args=(cursors,),
             kwargs={"to": None},
         )
-        st.text(f"Page {len(cursors)}")
+        st.text(_("Page {n}", n=len(cursors)))
         st.button(
-            "Next",
+            _("Next"),
             icon=":material/chevron_right:",
             icon_position="right",
             disabled=next_cursor is None,
@@ -152,14 +163,21 @@ def pager(cursors: list[str | None], next_cursor: str | None) -> None:
 def page() -> None:
     session = current()
     me = session.me
-    look.heading("My bugs")
+    look.heading(_("My bugs"))
     wanted = wanted_bugs(me, session)
     cursors = cursors_of(wanted)
     found = session.client.list_bugs(wanted.model_copy(update={"cursor": cursors[-1]}))
     if not found.items:
-        look.empty("No bugs here", "Nothing matches this view and these filters.")
+        if wanted.reporter and not (wanted.q or has_filters()):
+            look.empty(
+                _("You have not reported anything yet"), _("What you report shows here, with what becomes of it.")
+            )
+            st.page_link("screens/report.py", label=_("Report a bug"), icon=":material/edit_square:")
+        else:
+            look.empty(_("No bugs here"), _("Nothing matches this view and these filters."))
         return
-    look.show(f'<p class="bf-note" role="status">Bugs: {found.total}</p>' if found.total is not None else "")
+    if found.total is not None:
+        look.show(f'<p class="bf-note" role="status">{_("Bugs: {n}", n=number_text(found.total))}</p>')
     with st.container(key="bugs", gap="small"):
         for bug in found.items:
             row(session, me, bug)

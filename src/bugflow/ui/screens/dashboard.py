@@ -9,8 +9,9 @@ from bugflow.domain.bugs import Status
 from bugflow.domain.predictions import Severity
 from bugflow.schemas.bugs import BugFilter
 from bugflow.schemas.stats import Overview, SeverityCount, TeamLoad
-from bugflow.ui import look, trouble
+from bugflow.ui import look, onboarding, trouble
 from bugflow.ui.format import hours_text, percent
+from bugflow.ui.language import gettext as _
 from bugflow.ui.session import Session, current
 
 KEEP_SECONDS = 20.0
@@ -18,14 +19,14 @@ KEEP_SECONDS = 20.0
 
 def show_totals(overview: Overview) -> None:
     tiles: list[tuple[str, int | str, str]] = [
-        ("Open", overview.n_open, "Nobody works on it yet"),
-        ("In progress", overview.n_in_progress, "Somebody works on it"),
-        ("Critical", overview.n_critical_open, "Not resolved"),
-        ("Nobody assigned", overview.n_unassigned, "Not resolved"),
-        ("Reported", overview.n_reported_last_7_days, "Last 7 days"),
-        ("Resolved", overview.n_resolved_last_7_days, "Last 7 days"),
-        ("Time to triage", hours_text(overview.median_hours_to_triage), "Median, last 90 days"),
-        ("Predictions kept", percent(overview.acceptance), "Nobody corrected them"),
+        (_("Open"), overview.n_open, _("Nobody works on it yet")),
+        (_("In progress"), overview.n_in_progress, _("Somebody works on it")),
+        (_("Critical"), overview.n_critical_open, _("Not resolved")),
+        (_("Nobody assigned"), overview.n_unassigned, _("Not resolved")),
+        (_("Reported"), overview.n_reported_last_7_days, _("Last 7 days")),
+        (_("Resolved"), overview.n_resolved_last_7_days, _("Last 7 days")),
+        (_("Time to triage"), hours_text(overview.median_hours_to_triage), _("Median, last 90 days")),
+        (_("Predictions kept"), percent(overview.acceptance), _("Nobody corrected them")),
     ]
     cells = "".join(f"<div><dt>{name}</dt><dd>{value}<small>{about}</small></dd></div>" for name, value, about in tiles)
     look.show(f'<dl class="bf-tiles">{cells}</dl>')
@@ -56,11 +57,11 @@ def show_teams(loads: list[TeamLoad]) -> None:
 def show_mine(session: Session, overview: Overview) -> None:
     me = session.me
     if me.role is Role.PM and overview.n_needs_review:
-        st.page_link("screens/review.py", label=f"To review: {overview.n_needs_review}", icon=":material/rule:")
+        st.page_link("screens/review.py", label=_("To review: {n}", n=overview.n_needs_review), icon=":material/rule:")
     wanted = BugFilter(assigned_to="me", status=[Status.OPEN, Status.IN_PROGRESS], sort="-severity", limit=8)
     mine = session.keep("mine", lambda: session.client.list_bugs(wanted), seconds=KEEP_SECONDS).items
     if not mine:
-        look.empty("Nothing is waiting for you", "Bugs that are assigned to you show here, most severe first.")
+        look.empty(_("Nothing is waiting for you"), _("Bugs that are assigned to you show here, most severe first."))
         return
     with st.container(key="bugs", gap="small"):
         for bug in mine:
@@ -72,23 +73,22 @@ def show_mine(session: Session, overview: Overview) -> None:
 @trouble.guarded
 def page() -> None:
     session = current()
-    look.heading("Dashboard")
+    look.heading(_("Dashboard"))
     overview = session.keep("overview", session.client.get_overview, seconds=KEEP_SECONDS)
     if not overview.n_bugs:
-        look.empty("No bugs yet", "Figures appear with the first report.")
-        st.page_link("screens/report.py", label="Report a bug", icon=":material/edit_square:")
+        onboarding.first_steps(session)
         return
     show_totals(overview)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        look.show('<h2 class="bf-sub">What needs me</h2>')
+        look.section(_("What needs me"))
         show_mine(session, overview)
     with right:
         with st.container(border=True):
-            look.show('<h2 class="bf-sub">Not resolved, by severity</h2>')
+            look.section(_("Not resolved, by severity"))
             show_severities(session.keep("severities", session.client.count_severities, seconds=KEEP_SECONDS))
         with st.container(border=True):
-            look.show('<h2 class="bf-sub">Not resolved, by team</h2>')
+            look.section(_("Not resolved, by team"))
             show_teams(session.keep("loads", session.client.list_team_loads, seconds=KEEP_SECONDS))
 
 

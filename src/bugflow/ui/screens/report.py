@@ -6,6 +6,7 @@ from typing import cast
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from bugflow.domain.attachments import ALLOWED_SUFFIXES
 from bugflow.domain.bugs import MAX_DESCRIPTION_CHARACTERS, MAX_TITLE_CHARACTERS
 from bugflow.domain.predictions import Severity, Task
 from bugflow.errors import BugFlowError
@@ -13,17 +14,13 @@ from bugflow.schemas.bugs import BugCreate, BugReported
 from bugflow.schemas.predictions import PredictRequest, PredictResponse
 from bugflow.ui import duplicates, look, triage, trouble
 from bugflow.ui.components.typing_pause import watch_typing
-from bugflow.ui.format import SEVERITY_NAMES, label_name, size_text
+from bugflow.ui.conversation import problem_of
+from bugflow.ui.format import SEVERITY_NAMES, label_name
+from bugflow.ui.language import gettext as _
 from bugflow.ui.session import Session, current
 
 LEAST_CHARACTERS = 12
 """Shorter texts say nothing to predict from."""
-
-MAX_FILE_BYTES = 10_485_760
-"""The API's default limit of an attachment; refusing here spares a slow upload."""
-
-DESCRIPTION = "What happened?"
-AS_PREDICTED = "As predicted"
 
 
 def suggestion_for(session: Session, text: str, *, title: str, project: str | None) -> PredictResponse | None:
@@ -42,7 +39,7 @@ def suggestion_for(session: Session, text: str, *, title: str, project: str | No
 def show_suggestion(response: PredictResponse | None) -> None:
     if response is None:
         look.empty(
-            "Nothing to suggest yet", "Write a sentence: severity, team and the reason appear here as you go on."
+            _("Nothing to suggest yet"), _("Write a sentence: severity, team and the reason appear here as you go on.")
         )
         return
     predictions = {Task.SEVERITY: response.predictions.severity, Task.TEAM: response.predictions.team}
@@ -59,19 +56,17 @@ def show_suggestion(response: PredictResponse | None) -> None:
 
 def override(label: str, options: list[str], predicted: str | None) -> str | None:
     """What the reporter chose instead of the prediction, or None."""
-    shown = AS_PREDICTED if predicted is None else f"{AS_PREDICTED} ({label_name(predicted)})"
+    shown = _("As predicted") if predicted is None else _("As predicted ({label})", label=label_name(predicted))
     chosen = st.selectbox(label, [None, *options], format_func=lambda one: shown if one is None else label_name(one))
     return chosen if isinstance(chosen, str) else None
 
 
 def check_files(files: list[UploadedFile]) -> list[UploadedFile]:
     """The files that may be sent; the others are named."""
-    for file in files:
-        if file.size > MAX_FILE_BYTES:
-            st.warning(trouble.plain(f"{file.name}: {size_text(file.size)}, at most {size_text(MAX_FILE_BYTES)}"))
-        elif file.size == 0:
-            st.warning(trouble.plain(f"{file.name}: empty file"))
-    return [file for file in files if 0 < file.size <= MAX_FILE_BYTES]
+    problems = [problem_of(file) for file in files]
+    for problem in filter(None, problems):
+        st.warning(trouble.plain(problem))
+    return [file for file, problem in zip(files, problems, strict=True) if problem is None]
 
 
 def send(session: Session, report: BugCreate, files: list[UploadedFile]) -> None:
@@ -98,7 +93,7 @@ def send(session: Session, report: BugCreate, files: list[UploadedFile]) -> None
 
 
 def show_reported(reported: BugReported, refused: list[str]) -> None:
-    st.success(f"Bug #{reported.id} is reported.", icon=":material/check_circle:")
+    st.success(_("Bug #{id} is reported.", id=reported.id), icon=":material/check_circle:")
     with st.container(border=True):
         st.page_link(
             "screens/bug.py",
@@ -106,9 +101,7 @@ def show_reported(reported: BugReported, refused: list[str]) -> None:
             icon=":material/bug_report:",
             query_params={"id": str(reported.id)},
         )
-        review = (
-            '<span class="bf-review">A project manager will check the triage</span>' if reported.needs_review else ""
-        )
+        review = look.flag(_("A project manager will check the triage")) if reported.needs_review else ""
         look.show(
             '<div class="bf-line">',
             look.severity_badge(reported.severity),
@@ -120,7 +113,7 @@ def show_reported(reported: BugReported, refused: list[str]) -> None:
         st.warning(trouble.plain(message), icon=":material/attach_file:")
     if reported.duplicates:
         duplicates.show_found(reported.duplicates)
-    if st.button("Report another bug", type="primary", icon=":material/add:"):
+    if st.button(_("Report another bug"), type="primary", icon=":material/add:"):
         del st.session_state["reported"]
         st.rerun()
 
@@ -130,27 +123,28 @@ def show_reported(reported: BugReported, refused: list[str]) -> None:
 def form() -> None:
     session = current()
     draft = st.session_state.get("draft", 0)
+    what = _("What happened?")
     left, right = st.columns([3, 2], gap="large")
     with left:
         text = st.text_area(
-            DESCRIPTION,
+            what,
             key=f"description_{draft}",
             height=220,
             max_chars=MAX_DESCRIPTION_CHARACTERS,
-            placeholder="What did you do, what did you expect, what happened instead? Paste the error message.",
+            placeholder=_("What did you do, what did you expect, what happened instead? Paste the error message."),
         )
-        title = st.text_input("Title (optional)", key=f"title_{draft}", max_chars=MAX_TITLE_CHARACTERS)
+        title = st.text_input(_("Title (optional)"), key=f"title_{draft}", max_chars=MAX_TITLE_CHARACTERS)
         project = st.selectbox(
-            "Project",
+            _("Project"),
             session.project_names,
             index=None,
             key=f"project_{draft}",
-            placeholder="Choose, or type a new name",
+            placeholder=_("Choose, or type a new name"),
             accept_new_options=True,
         )
-        watch_typing(DESCRIPTION, least_characters=LEAST_CHARACTERS)
+        watch_typing(what, least_characters=LEAST_CHARACTERS)
     with right:
-        look.show('<h2 class="bf-sub">Suggestion</h2>')
+        look.section(_("Suggestion"))
         response: PredictResponse | None = None
         try:
             response = suggestion_for(session, text, title=title, project=project)
@@ -159,24 +153,26 @@ def form() -> None:
             if trouble.is_ended(error):
                 raise
             # No suggestion is no reason not to report.
-            st.info(f"No suggestion right now. You can report all the same. {trouble.plain(trouble.message_of(error))}")
+            why = trouble.plain(trouble.message_of(error))
+            st.info(_("No suggestion right now. You can report all the same. {why}", why=why))
     with left:
         first, second = st.columns(2)
         with first:
-            severity = override("Severity", list(SEVERITY_NAMES), response.severity if response else None)
+            severity = override(_("Severity"), list(SEVERITY_NAMES), response.severity if response else None)
         with second:
-            team = override("Team", session.team_names, response.team if response else None)
+            team = override(_("Team"), session.team_names, response.team if response else None)
         files = st.file_uploader(
-            "Attachments (logs, screenshots; 10 MB each)",
+            _("Attachments (logs, screenshots; 10 MB each)"),
+            ALLOWED_SUFFIXES,
             accept_multiple_files=True,
             key=f"files_{draft}",
             max_upload_size=10,
         )
         sendable = check_files(files)
         ready = bool(text.strip()) and bool(project)
-        if st.button("Report bug", type="primary", icon=":material/send:", key="report", width="stretch"):
+        if st.button(_("Report bug"), type="primary", icon=":material/send:", key="report", width="stretch"):
             if not ready:
-                st.warning("Describe what happened and choose a project.", icon=":material/edit:")
+                st.warning(_("Describe what happened and choose a project."), icon=":material/edit:")
                 return
             report = BugCreate(
                 description=text,
@@ -185,20 +181,25 @@ def form() -> None:
                 severity=Severity(severity) if severity else None,
                 team=team,
             )
-            with trouble.attempt(), st.spinner("Sending the report"):
+            with trouble.attempt(), st.spinner(_("Sending the report")):
                 send(session, report, sendable)
 
 
 @trouble.guarded
 def page() -> None:
-    look.heading("Report a bug", "Plain words are enough. BugFlow suggests severity and team, and says how sure it is.")
+    look.heading(
+        _("Report a bug"),
+        _("Plain words are enough. BugFlow suggests severity and team, and says how sure it is."),
+    )
     reported = st.session_state.get("reported")
     if reported is not None:
         show_reported(*reported)
         return
     followed = st.session_state.pop("followed", None)
     if followed is not None:
-        st.success(f"You follow bug #{followed}: you are told what becomes of it.", icon=":material/group_add:")
+        st.success(
+            _("You follow bug #{id}: you are told what becomes of it.", id=followed), icon=":material/group_add:"
+        )
     form()
 
 

@@ -1,12 +1,17 @@
 """Signing in, staying signed in, being thrown out."""
 
+import os
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import jwt
 import pytest
 from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 from pwdlib.hashers.bcrypt import BcryptHasher
 from sqlalchemy import select, update
 from tests.conftest import BOTH
@@ -310,3 +315,40 @@ class TestThrottling:
         house.client.post("/token", json={"username": "x", "password": "y"})
         answer = house.client.post("/token", json={"username": "x", "password": "y"})
         assert int(answer.headers["Retry-After"]) > 3000
+
+
+class CountedHasher(Argon2Hasher):
+    """Hashes as before and knows how many do at once."""
+
+    def __init__(self) -> None:
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        self.now, self.most, self._lock = 0, 0, threading.Lock()
+
+    def verify(self, password: str | bytes, hash: str | bytes) -> bool:  # noqa: A002 - as the library calls it
+        with self._lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        time.sleep(0.01)
+        try:
+            return super().verify(password, hash)
+        finally:
+            with self._lock:
+                self.now -= 1
+
+
+def test_many_who_sign_in_at_once_all_get_in_and_hash_no_more_at_once_than_there_are_cores(
+    house: House,
+) -> None:
+    house.person("nora")
+    hasher = CountedHasher()
+    runtime = house.runtime
+    tokens = replace(runtime.tokens, passwords=PasswordHash((hasher,)))
+    body = Credentials(username="nora", password=PASSWORD)
+
+    def enter(_number: int) -> str:
+        return sign_ins.sign_in(runtime.database, tokens, body=body, now=runtime.clock()).access_token
+
+    with ThreadPoolExecutor(30) as pool:
+        pairs = list(pool.map(enter, range(60)))
+    assert len(set(pairs)) == 60
+    assert hasher.most <= (os.cpu_count() or 1)

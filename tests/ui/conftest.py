@@ -3,10 +3,14 @@
 import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from streamlit.testing.v1 import AppTest
+from tests.ui.browsing import ARGUMENTS, OpenAs, settle
 from tests.ui.fakes import PASSWORD, FakeApi
+from tests.ui.installation import Installation, find_chromium
 
 import bugflow.ui
 from bugflow.client import Client, connect
@@ -50,3 +54,46 @@ def page_of(client_of: Callable[[str], Client]) -> Iterator[Callable[..., AppTes
 
     yield open_page
     gc.collect()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_as(chromium: Browser, installation: Installation) -> Iterator[OpenAs]:
+    """Sign in as somebody, in a browser of their own, and go to a page; `installation` is the module's own fixture."""
+    contexts: list[BrowserContext] = []
+
+    def sign_in(
+        username: str,
+        path: str = "/",
+        *,
+        scheme: Literal["light", "dark"] = "light",
+        width: int = 1280,
+        has_touch: bool = False,
+        locale: str = "en-GB",
+    ) -> Page:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900 if width > 500 else 812},
+            color_scheme=scheme,
+            has_touch=has_touch,
+            locale=locale,
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.goto(f"{installation.ui_url}{path}")
+        page.locator("#username").fill(username)
+        page.locator("#password").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        settle(page)
+        return page
+
+    yield sign_in
+    for context in contexts:
+        context.close()

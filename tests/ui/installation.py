@@ -57,11 +57,11 @@ def wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) ->
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Installation]:
+def running(folder: Path, *, with_worker: bool = False, **settings: str) -> Iterator[Installation]:
     """A fresh installation with a person of each role, all with the same password."""
     # Many people's worth of requests come from one address and three accounts here.
     limits = {"BUGFLOW_RATE_LIMIT": "5000/minute", "BUGFLOW_TOKEN_RATE_LIMIT": "500/minute"}
-    environment = {**os.environ, **limits, "BUGFLOW_DATA_DIR": str(folder / "data")}
+    environment = {**os.environ, **limits, **settings, "BUGFLOW_DATA_DIR": str(folder / "data")}
     bugflow(["db", "upgrade"], environment)
     for name, role, more in PEOPLE:
         bugflow(["users", "create", name, "--role", role, *more, "--password-stdin"], environment, typed=PASSWORD)
@@ -71,6 +71,8 @@ def running(folder: Path) -> Iterator[Installation]:
         "api": ["api", "--host", "127.0.0.1", "--port", str(api_port)],
         "ui": ["ui", "--port", str(ui_port), "--api-url", api_url],
     }
+    if with_worker:
+        commands["worker"] = ["worker"]
     processes: dict[str, subprocess.Popen[bytes]] = {}
     try:
         for name, arguments in commands.items():

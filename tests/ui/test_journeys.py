@@ -1,17 +1,17 @@
 """People's journeys through a real installation in a real browser; each run leaves screenshots to look at."""
 
 import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect
+from tests.ui.browsing import SCREENSHOTS, OpenAs, go, serious, settle, shoot
 from tests.ui.fakes import PASSWORD
 from tests.ui.installation import Installation, find_chromium, running
 
 from bugflow.client import Client, connect
+from bugflow.schemas.accounts import MePatch
 from bugflow.schemas.bugs import BugCreate, BugPatch
 
 pytestmark = [
@@ -19,16 +19,6 @@ pytestmark = [
     pytest.mark.skipif(find_chromium() is None and os.environ.get("CI") != "true", reason="needs Chromium"),
 ]
 
-SCREENSHOTS = Path("screenshots")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 REPORTS = [
     ("Cart is emptied when a guest signs in", "The cart shows 0 items after signing in. Happens every time.", "Shop"),
     ("Checkout crashes with a null pointer", "NullPointerException in PaymentService, the API answers 500.", "Shop"),
@@ -37,11 +27,6 @@ REPORTS = [
     ("Build runners fail: no space left on device", "The pipeline stops, docker images fill the disk.", "Platform"),
     ("Typo on the pricing page", "It says 'montly' in the second column.", "Shop"),
 ]
-KNOWN_BY_AXE: dict[str, str] = {}
-"""Serious findings that Streamlit itself causes, by rule, with the reason."""
-
-Shoot = Callable[[Page, str], None]
-OpenAs = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
@@ -58,66 +43,6 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
                     pm.patch_bug(bug.id, BugPatch(assigned_to_id=devi.id))
             pm.add_comment(1, "Seen on staging too.\n<b>as written</b>")
         yield started
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_as(chromium: Browser, installation: Installation) -> Iterator[OpenAs]:
-    contexts: list[BrowserContext] = []
-
-    def sign_in(
-        username: str,
-        path: str = "/",
-        *,
-        scheme: Literal["light", "dark"] = "light",
-        width: int = 1280,
-        has_touch: bool = False,
-    ) -> Page:
-        viewport = {"width": width, "height": 900 if width > 500 else 812}
-        context = chromium.new_context(viewport=viewport, color_scheme=scheme, has_touch=has_touch)  # type: ignore[arg-type]
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.goto(f"{installation.ui_url}{path}")
-        page.get_by_label("User name").fill(username)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
-        settle(page)
-        return page
-
-    yield sign_in
-    for context in contexts:
-        context.close()
-
-
-def settle(page: Page) -> None:
-    """Until the script has run and nothing waits to be drawn."""
-    page.locator("h1").first.wait_for()
-    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget], [data-stale=true]')")
-    page.wait_for_timeout(350)
-
-
-def go(page: Page, installation: Installation, path: str) -> None:
-    page.goto(f"{installation.ui_url}{path}")
-    settle(page)
-
-
-def shoot(page: Page, name: str) -> None:
-    SCREENSHOTS.mkdir(exist_ok=True)
-    size = page.viewport_size
-    assert size is not None
-    height = page.evaluate("document.querySelector('[data-testid=stMain]')?.scrollHeight ?? document.body.scrollHeight")
-    page.set_viewport_size({"width": size["width"], "height": max(size["height"], min(3000, int(height) + 8))})
-    page.wait_for_timeout(300)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png")
-    page.set_viewport_size(size)
 
 
 def card_in(page: Page, status: str, title: str) -> Locator:
@@ -169,7 +94,7 @@ def test_the_session_survives_a_refresh_and_ends_in_every_tab_on_sign_out(
     assert cookie["value"] not in stored
     assert "eyJ" not in stored  # how every signed token begins
     other = page.context.new_page()
-    go(other, installation, "/report")
+    go(other, installation.ui_url, "/report")
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/sign-in*")
     other.get_by_label("Title (optional)").fill("still here?")
@@ -193,6 +118,14 @@ def test_a_developer_moves_a_card_by_drag_and_by_keyboard(open_as: OpenAs) -> No
     page.screenshot(path=SCREENSHOTS / "board-drag.png")
     page.mouse.up()
     expect(card_in(page, "in_progress", title)).to_be_visible()
+    expect(page.locator(".live")).to_contain_text("In progress")
+    expect(page.locator(".live")).not_to_contain_text("moving")
+    shoot(page, "board-undo")
+    page.get_by_role("button", name="Undo").click()
+    expect(card_in(page, "open", title)).to_be_visible()
+    expect(page.get_by_role("button", name="Undo")).to_have_count(0)
+    card_in(page, "open", title).focus()
+    page.keyboard.press("ArrowRight")
     expect(page.locator(".live")).to_contain_text("In progress")
     expect(page.locator(".live")).not_to_contain_text("moving")
     page.reload()
@@ -243,8 +176,120 @@ def test_a_pm_corrects_with_a_reason_and_sees_the_count_rise(open_as: OpenAs, in
     page.get_by_label("Reason (optional)").fill("Only on one page")
     page.get_by_role("button", name="Correct to").click()
     expect(page.get_by_text("Corrections so far: 1")).to_be_visible()
-    go(page, installation, "/review")
+    go(page, installation.ui_url, "/review")
     expect(page.get_by_text("New corrections: 1 of 50. Then the next model is trained.")).to_be_visible()
+
+
+def tab_to(page: Page, target: Locator) -> None:
+    """Go to something as somebody does who has no mouse."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if target.evaluate("element => element.contains(element.getRootNode().activeElement)"):
+            return
+    raise AssertionError("no way there by keyboard")
+
+
+def test_a_tester_reports_a_bug_without_a_mouse(open_as: OpenAs) -> None:
+    page = open_as("tess", "/report")
+    tab_to(page, page.get_by_label("What happened?"))
+    page.keyboard.type("Search returns nothing since this morning, the API answers 500", delay=2)
+    expect(page.get_by_text("Because of").first).to_be_visible()
+    tab_to(page, page.get_by_role("combobox", name="Project"))
+    page.keyboard.type("Shop")
+    page.wait_for_timeout(300)
+    page.keyboard.press("Enter")
+    settle(page)
+    tab_to(page, page.get_by_role("button", name="Report bug"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("is reported.")).to_be_visible()
+
+
+def test_a_developer_opens_and_closes_a_card_without_a_mouse(open_as: OpenAs) -> None:
+    page = open_as("devi", "/board")
+    card = card_in(page, "open", "Build runners fail")
+    tab_to(page, card)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog").get_by_text("docker images fill the disk")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_a_pm_goes_through_the_review_queue_without_a_mouse(open_as: OpenAs) -> None:
+    page = open_as("paula", "/review")
+    first = page.locator("h2.bf-sub").first.inner_text()
+    page.keyboard.press("s")
+    expect(page.locator("h2.bf-sub").first).not_to_have_text(first)
+    second = page.locator("h2.bf-sub").first.inner_text()
+    page.keyboard.press("a")
+    expect(page.get_by_text("confirmed").first).to_be_visible()
+    expect(page.locator("h2.bf-sub").first).not_to_have_text(second)
+
+
+def test_a_person_chooses_a_language_and_keeps_it(open_as: OpenAs, installation: Installation) -> None:
+    page = open_as("devi", "/settings")
+    assert page.evaluate("document.documentElement.lang") == "en"
+    page.get_by_role("combobox", name="Language").click()
+    page.get_by_role("option", name="Deutsch").click()
+    page.get_by_role("button", name="Save profile").click()
+    expect(page.get_by_role("heading", level=1, name="Einstellungen")).to_be_visible()
+    go(page, installation.ui_url, "/board")
+    expect(page.get_by_role("heading", level=1, name="Board")).to_be_visible()
+    expect(page.get_by_role("heading", level=2, name="In Arbeit")).to_be_visible()
+    assert page.evaluate("document.documentElement.lang") == "de"
+    with connect(installation.api_url) as http:
+        devi = Client(http)
+        devi.sign_in("devi", PASSWORD)
+        devi.update_me(MePatch(locale=None))
+
+
+ANY_TEXT = (
+    "<script>window.pwned = 1</script><img src=x onerror='window.pwned = 2'> **bold** [a](javascript:window.pwned=3)\n"
+    ":red[red] $x^2$ `code` \N{ARABIC LETTER ALEF}\N{ARABIC LETTER BEH} \N{RIGHT-TO-LEFT OVERRIDE}txt.exe "
+    "\N{PILE OF POO}\N{ZERO WIDTH JOINER}\N{FAMILY} "
+)
+
+
+def test_any_text_shows_as_text_on_every_page_that_shows_it(open_as: OpenAs, installation: Installation) -> None:
+    with connect(installation.api_url) as http:
+        tester = Client(http)
+        tester.sign_in("tess", PASSWORD)
+        text = ANY_TEXT + "long " * ((100_000 - len(ANY_TEXT)) // 5)
+        bug = tester.report_bug(BugCreate(title=ANY_TEXT.splitlines()[0], description=text, project="Shop"))
+        tester.add_comment(bug.id, ANY_TEXT)
+    page = open_as("paula")
+    for path in (f"bug?id={bug.id}", "bugs?view=All", "board", "dashboard", "review", "notifications"):
+        go(page, installation.ui_url, f"/{path}")
+        assert page.evaluate("window.pwned") is None, path
+        assert page.locator("main img[src='x'], main b b, main a[href^='javascript']").count() == 0, path
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1280, path
+    go(page, installation.ui_url, f"/bug?id={bug.id}")
+    expect(page.get_by_text("<script>window.pwned = 1</script>").first).to_be_visible()
+
+
+def test_a_change_in_another_tab_is_shown_beside_ones_own_and_nothing_is_lost(
+    open_as: OpenAs, installation: Installation
+) -> None:
+    with connect(installation.api_url) as http:
+        tester = Client(http)
+        tester.sign_in("tess", PASSWORD)
+        bug = tester.report_bug(BugCreate(description="Two people write about this", project="Shop"))
+    mine = open_as("paula", f"/bug?id={bug.id}")
+    mine.get_by_role("button", name="Edit", exact=True).click()
+    mine.get_by_label("Text", exact=True).fill("My version of the text")
+    other = mine.context.new_page()
+    other.goto(mine.url)
+    settle(other)
+    other.get_by_role("button", name="Edit", exact=True).click()
+    other.get_by_label("Text", exact=True).fill("What the other tab says")
+    other.get_by_role("button", name="Save", exact=True).click()
+    expect(other.get_by_text("What the other tab says")).to_be_visible()
+    mine.get_by_role("button", name="Save", exact=True).click()
+    expect(mine.get_by_text("Someone else changed this bug")).to_be_visible()
+    expect(mine.get_by_text("My version of the text")).to_be_visible()
+    expect(mine.get_by_text("What the other tab says")).to_be_visible()
+    shoot(mine, "bug-conflict")
+    mine.get_by_role("button", name="Save my version").click()
+    expect(mine.locator(".bf-text", has_text="My version of the text")).to_be_visible()
 
 
 PAGES = (
@@ -254,10 +299,14 @@ PAGES = (
     "board",
     "dashboard",
     "review",
+    "models",
     "analytics",
     "notifications",
     "settings",
     "admin",
+    "admin?tab=teams",
+    "admin?tab=channels",
+    "admin?tab=audit",
 )
 LOOKS: tuple[tuple[Literal["light", "dark"], int], ...] = (("light", 1280), ("dark", 1280), ("light", 375))
 
@@ -268,12 +317,12 @@ def test_every_page_fits_and_is_accessible_in_both_themes_and_on_a_phone(
     page = open_as("paula")
     findings: list[str] = []
     for path in [*PAGES, "sign-in"]:
-        name = path.partition("?")[0]
+        name = path.partition("?")[0] + path.partition("?tab=")[2]
         if name == "sign-in":
             page.context.clear_cookies()
             page.goto(f"{installation.ui_url}/sign-in")
         else:
-            go(page, installation, f"/{path}")
+            go(page, installation.ui_url, f"/{path}")
         for scheme, width in LOOKS:
             page.emulate_media(color_scheme=scheme)
             page.set_viewport_size({"width": width, "height": 900})
@@ -286,12 +335,14 @@ def test_every_page_fits_and_is_accessible_in_both_themes_and_on_a_phone(
     assert not findings, "\n".join(findings)
 
 
-def serious(page: Page, name: str) -> list[str]:
-    """Serious and critical findings of axe that are not known to be Streamlit's own."""
-    violations = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    return [
-        f"{name}: {one['id']} {node['target']} {node['html'][:200]} {node.get('failureSummary', '')[:300]}"
-        for one in violations
-        if one["impact"] in {"serious", "critical"} and one["id"] not in KNOWN_BY_AXE
-        for node in one["nodes"]
-    ]
+def test_the_longest_words_fit_on_a_phone_too(open_as: OpenAs, installation: Installation) -> None:
+    page = open_as("paula", width=375, locale="de-DE")
+    assert page.evaluate("document.documentElement.lang") == "de"
+    wide = []
+    for path in PAGES:
+        go(page, installation.ui_url, f"/{path}")
+        name = path.partition("?")[0] + path.partition("?tab=")[2]
+        shoot(page, f"{name}-de-375")
+        if page.evaluate("document.documentElement.scrollWidth") > 375:
+            wide.append(path)
+    assert not wide

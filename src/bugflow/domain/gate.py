@@ -142,7 +142,8 @@ def _learned(evidence: Evidence) -> Rule:
     beyond = chance + CHANCE_Z * sqrt(chance * (1 - chance) / max(evidence.n, 1))
     text = (
         f"Of bugs on which people spoke, and which it had not seen, the candidate got {evidence.candidate_right} of "
-        f"{evidence.n} right ({share:.0%}); more than {beyond:.0%} is needed, because {chance:.0%} agree by chance."
+        f"{evidence.n} right ({share:.0%}); {min(beyond, OBVIOUS):.0%} are needed, as {chance:.0%} would agree by "
+        "chance."
     )
     return Rule("learned something", share > beyond or share >= OBVIOUS, text)
 

@@ -1,10 +1,12 @@
 """Signing in and staying signed in: access tokens are short-lived JWTs, refresh tokens rotate."""
 
 import hashlib
+import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
+from threading import BoundedSemaphore
 
 import jwt
 from pwdlib import PasswordHash
@@ -32,6 +34,8 @@ class Tokens:
     Attributes:
         key: Signs access tokens, at least 32 bytes.
         dummy_hash: What the password of an unknown user is compared with, so that it takes as long.
+        hashing: As many passwords are hashed at once as there are cores; each takes 64 MiB, and a hundred at once left
+            no time to those who hold the database.
     """
 
     key: str
@@ -39,6 +43,7 @@ class Tokens:
     refresh_seconds: int
     passwords: PasswordHash
     dummy_hash: str
+    hashing: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(os.cpu_count() or 1))
 
 
 def sign_in(database: Database, tokens: Tokens, *, body: Credentials, now: datetime) -> TokenPair:
@@ -71,7 +76,8 @@ def sign_in(database: Database, tokens: Tokens, *, body: Credentials, now: datet
 
 def _verify(tokens: Tokens, password: str, password_hash: str) -> tuple[bool, str | None]:
     try:
-        return tokens.passwords.verify_and_update(password, password_hash)
+        with tokens.hashing:
+            return tokens.passwords.verify_and_update(password, password_hash)
     except UnknownHashError:
         return False, None
 

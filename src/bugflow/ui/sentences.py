@@ -41,8 +41,8 @@ TRAINING = (
 )
 GATE = (
     "{n} of {all} corrections contradict what the others teach; at most {most} may.",
-    "Of bugs on which people spoke, and which it had not seen, the candidate got {n} of {all} right ({share}); more "
-    "than {least} is needed, because {chance} agree by chance.",
+    "Of bugs on which people spoke, and which it had not seen, the candidate got {n} of {all} right ({share}); {least} "
+    "are needed, as {chance} would agree by chance.",
     "Of the {n} bugs on which people spoke or which they left alone: candidate {candidate} right, champion {champion}; "
     "only the candidate {only_candidate}, only the champion {only_champion}.",
     "Of {n} bugs whose prediction people confirmed or left alone, the candidate says something else of {lost}; at most "

@@ -17,6 +17,7 @@ export default function ({ data }) {
     }, data.milliseconds);
   };
   document.addEventListener("input", pause);
+  for (const field of document.querySelectorAll("textarea")) pause({ target: field });  // typed before this was there
   return () => { clearTimeout(timer); document.removeEventListener("input", pause); };
 }
 """

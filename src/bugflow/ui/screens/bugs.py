@@ -64,6 +64,7 @@ def wanted_bugs(me: Me, session: Session) -> BugFilter:
             format_func=lambda one: STATUS_NAMES[Status(one)],
             key="status",
             bind="query-params",
+            placeholder=_("All"),
         )
         severity = second.multiselect(
             _("Severity"),
@@ -71,9 +72,12 @@ def wanted_bugs(me: Me, session: Session) -> BugFilter:
             format_func=lambda one: SEVERITY_NAMES[Severity(one)],
             key="severity",
             bind="query-params",
+            placeholder=_("All"),
         )
-        team = first.multiselect(_("Team"), session.team_names, key="team", bind="query-params")
-        project = second.multiselect(_("Project"), session.project_names, key="project", bind="query-params")
+        team = first.multiselect(_("Team"), session.team_names, key="team", bind="query-params", placeholder=_("All"))
+        project = second.multiselect(
+            _("Project"), session.project_names, key="project", bind="query-params", placeholder=_("All")
+        )
     return BugFilter(
         status=[Status(one) for one in status],
         severity=[Severity(one) for one in severity],

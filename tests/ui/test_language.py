@@ -15,9 +15,11 @@ from bugflow.client import ApiProblem
 from bugflow.domain.bugs import Status
 from bugflow.domain.gate import Evidence, Frozen, Recall, judge
 from bugflow.errors import InvalidSettings
+from bugflow.ml.explain import LEARNED, MEANING
+from bugflow.ml.features import SIGNALS
 from bugflow.schemas.problems import Problem
 from bugflow.ui import format as words
-from bugflow.ui import language, trouble
+from bugflow.ui import language, look, trouble
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PAGES = Path(bugflow.ui.__file__).parent
@@ -98,6 +100,14 @@ def test_what_the_api_composed_is_recognised_and_the_rest_stays_as_it_is() -> No
         run = language.said("Nobody has said anything about a team yet. severity-4 was refused. It works, he said.")
         assert run == "Noch hat niemand etwas gesagt zu: Team. severity-4 wurde abgelehnt. It works, he said."
     assert language.said("Near twin #12 was given to Backend") == "Near twin #12 was given to Backend"
+
+
+def test_every_cue_that_is_no_word_of_the_report_is_recognised() -> None:
+    signals = [f"signal: {name}" for name in SIGNALS]
+    with language.reading("de"):
+        assert not [cue for cue in (*signals, MEANING, LEARNED) if look.cue_name(cue) == cue]
+        assert look.cue_name("title: open") == "Titel: open"
+        assert look.cue_name("open") == "open"
 
 
 def test_every_sentence_of_the_gate_is_recognised() -> None:

@@ -1,6 +1,8 @@
 """The figures of the analytics page; the document's neon palette lives here and in the severity colours."""
 
 from collections.abc import Sequence
+from datetime import date, timedelta
+from math import ceil
 from typing import Any
 
 import plotly.graph_objects as go
@@ -75,7 +77,7 @@ def team_bars(loads: Sequence[TeamLoad]) -> go.Figure:
             f"<br>{SEVERITY_NAMES[Severity.CRITICAL]}: %{{customdata[2]}}<extra></extra>",
         )
     )
-    return _framed(figure).update_xaxes(tickformat=",d", nticks=6, range=[0, most * 1.15])
+    return _framed(figure).update_xaxes(tickformat=",d", tick0=0, dtick=ceil(most / 5), range=[0, most * 1.15])
 
 
 def feedback_area(weeks: Sequence[FeedbackWeek]) -> go.Figure:
@@ -98,7 +100,7 @@ def feedback_area(weeks: Sequence[FeedbackWeek]) -> go.Figure:
         marker={"color": "#00b8d4"},
         opacity=0.65,
     )
-    return _dated(_framed(figure))
+    return _dated(_framed(figure), days)
 
 
 def trend_lines(days: Sequence[TrendDay]) -> go.Figure:
@@ -116,12 +118,14 @@ def trend_lines(days: Sequence[TrendDay]) -> go.Figure:
             mode="lines",
             line={"color": color, "width": 2.5},
         )
-    return _dated(_framed(figure))
+    return _dated(_framed(figure), [one.day for one in days])
 
 
-def _dated(figure: go.Figure) -> go.Figure:
-    """Days as figures: the names of months that the library knows are English."""
-    return figure.update_xaxes(tickformat="%Y-%m-%d", hoverformat="%Y-%m-%d", nticks=7)
+def _dated(figure: go.Figure, days: Sequence[date]) -> go.Figure:
+    """Days as figures: the names of months that the library knows are English. Short ones, to fit on a phone."""
+    is_long = len(days) > 1 and days[-1] - days[0] > timedelta(days=120)
+    shown = "%Y-%m" if is_long else "%m-%d"
+    return figure.update_xaxes(tickformat=shown, hoverformat="%Y-%m-%d", nticks=6, tickangle=0)
 
 
 def promise_curve(one: PromiseRead) -> go.Figure:

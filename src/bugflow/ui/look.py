@@ -13,6 +13,7 @@ from bugflow.schemas.bugs import BugRead
 from bugflow.schemas.predictions import ContributionRead, LabelProbability
 from bugflow.ui.format import SEVERITY_NAMES, STATUS_NAMES, ago, initials, label_name, moment_text, percent
 from bugflow.ui.language import gettext as _
+from bugflow.ui.language import said
 
 STYLE = Path(__file__).with_name("style.css")
 
@@ -111,10 +112,17 @@ def highlighted(text: str, contributions: Sequence[ContributionRead], *, part: s
     return f'<div class="bf-text">{"".join(pieces)}</div>'
 
 
+def cue_name(cue: str) -> str:
+    """A cue in the reader's language; words of the report stay as they are."""
+    if cue.startswith(TITLE):
+        return _("title: {words}", words=cue.removeprefix(TITLE))
+    return said(cue) if cue.startswith(("signal: ", "project: ")) else cue
+
+
 def reasons(contributions: Sequence[ContributionRead], *, n: int = 5) -> str:
     """The strongest cues as chips, with the side they speak for."""
     chips = "".join(
-        f'<span class="bf-cue bf-{"for" if one.weight > 0 else "against"}">{escape(one.cue)}'
+        f'<span class="bf-cue bf-{"for" if one.weight > 0 else "against"}">{escape(cue_name(one.cue))}'
         f"<small>{one.weight:+.2f}</small></span>"
         for one in contributions[:n]
     )

@@ -22,6 +22,24 @@ EXPLANATION = (
     "stands in the part without any cue",
     "of {n} different words the first {n_first} were left out in turn",
 )
+CUES = (
+    "project: {name}",
+    "signal: meaning of the whole text",
+    "signal: what corrections taught about its meaning",
+    "signal: many words in the title",
+    "signal: long description",
+    "signal: no description",
+    "signal: has code or a log",
+    "signal: has a stack trace",
+    "signal: names an exception",
+    "signal: names an error code",
+    "signal: says how to reproduce",
+    "signal: names a version",
+    "signal: names a platform",
+    "signal: asks a question",
+    "signal: shouts",
+    "signal: keyword rule: {label}",
+)
 TRAINING = (
     "waiting for a worker",
     "planned",
@@ -104,4 +122,4 @@ WORDS = (
     "user", "open", "in_progress", "resolved", "low", "medium", "high", "critical", "tester", "developer", "pm",
 )  # fmt: skip
 """What stands in the braces of others."""
-SENTENCES = (*REVIEW, *EXPLANATION, *TRAINING, *GATE, *COMPARISONS, *HEALTH, *RECEIVERS, *FILES, *WORDS)
+SENTENCES = (*REVIEW, *EXPLANATION, *CUES, *TRAINING, *GATE, *COMPARISONS, *HEALTH, *RECEIVERS, *FILES, *WORDS)

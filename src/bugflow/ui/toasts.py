@@ -65,7 +65,7 @@ def _offer(place: str) -> None:
     if offered is None or time.monotonic() >= offered.until:
         st.session_state.pop("undo", None)
         return
-    with st.container(key=f"undo_{place}", horizontal=True, vertical_alignment="center"):
+    with st.container(key=f"undobar_{place}", horizontal=True, vertical_alignment="center"):
         st.text(offered.message)
         if st.button(_("Undo"), icon=":material/undo:", key=f"undo_button_{place}"):
             _undo(offered)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 SCREENSHOTS = Path("screenshots")
 ARGUMENTS = [
@@ -20,6 +20,8 @@ KNOWN_BY_AXE: dict[str, str] = {}
 """Serious findings that Streamlit itself causes, by rule, with the reason."""
 
 OpenAs = Callable[..., Page]
+
+expect.set_options(timeout=20_000)  # two busy cores need a while; what does not happen fails all the same
 
 
 def settle(page: Page) -> None:

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from bugflow.ml.bench.bench import Bench
 from bugflow.ml.bench.tables import Table
-from bugflow.ml.duplicates.index import POOL
+from bugflow.ml.duplicates.index import EXACT_UP_TO, POOL
 from bugflow.ml.duplicates.search import prose_of
 from bugflow.ml.reports import read_reports, to_texts
 from bugflow.ml.text import clean
@@ -31,7 +31,7 @@ _NOTES = (
     "Vectors are those of real reports with random directions added, so that there are enough of them; queries are "
     "real ones. A search by the graph takes up twice a hundred candidates and compares those exactly, as the product "
     "does.",
-    "One thread a search. The product compares one by one up to 100,000 bugs.",
+    f"One thread a search. Up to {EXACT_UP_TO:,} bugs are compared one by one.",
 )
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bugflow.ml.duplicates.neighbours import Neighbours
 
 POOL = 100  # candidates that each of the two searches brings
-EXACT_UP_TO = 100_000  # bugs; beyond, comparing each vector takes longer than 15 ms and a graph finds nearly the same
+EXACT_UP_TO = 50_000  # bugs; beyond, comparing each vector takes longer than 8 ms and a graph finds nearly the same
 GRAPH_BATCH = 1_000  # vectors that the graph takes up at a time: half a second
 SECONDS_TO_END = 5.0
 

@@ -501,7 +501,7 @@ def test_a_pm_sees_how_a_model_does_since_it_answers_and_what_to_do(api: FakeApi
     api.healths = [{"task": "team", **counts, **facts, "drift": "far", "advice": advice}]
     shown = html_of(page_of("pm", "models"))
     assert "Its newest 500 predictions; people spoke on 90." in shown
-    assert "<th>Reports</th><td>far</td>" in shown
+    assert "<dt>Reports</dt><dd>far</dd>" in shown
     assert advice in shown
 
 

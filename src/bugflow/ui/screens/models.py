@@ -66,9 +66,15 @@ def show_health(health: ModelHealth) -> None:
 
 
 def show_champion(session: Session, one: PromiseRead, models: list[ModelRead], health: ModelHealth | None) -> None:
-    known = next((model for model in models if model.name == one.model), None)
+    champion = next(
+        (model.name for model in models if (model.task, model.stage) == (one.task, Stage.CHAMPION)), one.model
+    )
+    known = next((model for model in models if model.name == champion), None)
     since = _("Answers since: {when}.", when=ago(known.since)) if known else _("Answers from the start.")
-    look.section(f"{TASK_NAMES[one.task]}: {one.model}", since)
+    look.section(f"{TASK_NAMES[one.task]}: {champion}", since)
+    if champion != one.model:
+        look.note(_("It takes over from {model} within seconds.", model=one.model))
+        session.forget("promises")
     st.slider(
         _("Act alone only if so many are right"),
         50,

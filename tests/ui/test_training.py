@@ -92,4 +92,5 @@ def test_a_pm_corrects_sees_the_verdict_promotes_and_goes_back(open_as: OpenAs, 
     champion = page.get_by_role("heading", level=2, name="Team: team-")
     expect(champion).not_to_have_text("Team: team-1")
     say_why(page, "Roll back", "To see that it works")
-    expect(page.get_by_text("team-1 answers now")).to_be_visible()
+    expect(page.get_by_text("team-1 answers now").first).to_be_visible()
+    expect(champion).to_have_text("Team: team-1")

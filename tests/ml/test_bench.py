@@ -149,7 +149,7 @@ class SmallDesign:
 
 def test_latency_names_each_length_and_the_documents_design(run: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(latency, "find_design", SmallDesign)
-    one, batches, start = measure_latency(run)
+    one, batches, start = measure_latency(replace(run, limit=run.limit or 10_000))
     assert {row["n_tokens"] for row in one.rows} == set(LENGTHS)
     for row in one.rows:
         assert 0 < row["p50_ms"] <= row["p95_ms"]

@@ -125,7 +125,7 @@ def _encoder_tokens() -> int:
 
 
 def _measure_one(bench: Bench, design: Design | None, *, notes: Sequence[str]) -> Table:
-    predictor = load_predictor(duplicates=fill_search(bench))
+    predictor = load_predictor(duplicates=fill_search(bench, n=bench.limit or N_BUGS))
     rows: list[dict[str, Any]] = []
     for n_tokens in LENGTHS:
         bench.tell(f"latency at {n_tokens} tokens")

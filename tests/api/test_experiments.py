@@ -131,6 +131,8 @@ def test_a_new_model_that_is_worse_than_the_former_one_goes_back_on_its_own_and_
     assert (last["actor"], last["reason"]) == (None, outcome)
     actions = [entry["action"] for entry in pm.get(f"{V1}/audit").json()["items"]]
     assert {"experiment.ended", "model.rolled_back"} <= set(actions)
+    (told,) = pm.get("/api/v1/notifications").json()["items"]
+    assert (told["kind"], told["bug_id"], told["actor"], told["said"]) == ("model", None, None, outcome)
 
 
 def test_a_comparison_ends_without_a_winner_after_as_many_bugs_as_were_allowed(models: House, pm: Person) -> None:

@@ -5,6 +5,7 @@ from tests.conftest import BOTH
 from tests.factories import House, Person
 
 from bugflow.domain.accounts import Role
+from bugflow.services.training import steps
 
 pytestmark = pytest.mark.parametrize("kind", BOTH)
 
@@ -129,3 +130,21 @@ def test_nobody_reads_for_another(house: House, ann: Person, dev: Person) -> Non
     assert ann.post("/api/v1/notifications/read", json={}).status_code == 204
     assert dev.get("/api/v1/notifications/count").json() == {"n_unread": 1}
     assert ann.get("/api/v1/notifications").json()["items"] == []
+
+
+def test_what_became_of_a_retraining_is_told_to_pms_alone(house: House, ann: Person, dev: Person, pia: Person) -> None:
+    quiet = house.person("quiet", Role.PM)
+    quiet.patch("/api/v1/me", json={"preferences": {"muted": ["model"]}})
+    run_id = pia.post("/api/v1/retraining").json()["id"]
+    steps.plan(house.runtime.database, house.runtime.shelf, run_id)
+    steps.conclude(house.runtime.database, house.runtime.shelf, run_id, promote=True, now=house.now)
+    (told,) = pia.get("/api/v1/notifications").json()["items"]
+    assert (told["kind"], told["bug_id"], told["bug_title"], told["actor"]) == ("model", None, None, None)
+    assert told["said"] == pia.get(f"/api/v1/retraining/{run_id}").json()["outcome"]
+    assert ann.told() == dev.told() == quiet.told() == []
+
+
+def test_nobody_is_told_of_a_retraining_that_a_pm_gave_up(house: House, pia: Person) -> None:
+    run_id = pia.post("/api/v1/retraining").json()["id"]
+    pia.post(f"/api/v1/retraining/{run_id}/cancel")
+    assert pia.told() == []

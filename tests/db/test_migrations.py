@@ -1,14 +1,21 @@
 """The schema: what the migrations build is what the tables say, and what they build they take down."""
 
+from datetime import UTC, datetime
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, inspect, select, text
 from tests.conftest import Kind
 
 from bugflow.db import migrations
 from bugflow.db.engine import Database, make_engine
-from bugflow.db.tables import Base
+from bugflow.db.tables import Base, Bug, Channel, Delivery, Notification, Project, User
+from bugflow.domain.accounts import Role
+from bugflow.domain.bugs import SetBy
+from bugflow.domain.channels import ChannelKind, DeliveryState, Rhythm
+from bugflow.domain.notifications import NotificationKind
+from bugflow.domain.predictions import Severity
 from bugflow.errors import DatabaseOutdated
 from bugflow.runtime import check_schema
 
@@ -48,6 +55,47 @@ def test_the_schema_goes_up_down_to_nothing_and_up_again(empty_database: str) ->
 def test_a_second_upgrade_changes_nothing(database: Database) -> None:
     migrations.upgrade(database.engine)
     assert migrations.current_revision(database.engine) == migrations.head_revision()
+
+
+def test_deliveries_keep_what_they_are_of_while_notifications_get_another_shape(database: Database) -> None:
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    with database.write() as session:
+        pia = User(username="pia", display_name="Pia", role=Role.PM, password_hash="", created_at=now)
+        project = Project(name="Ledger", created_at=now)
+        session.add_all([pia, project])
+        session.flush()
+        bug = Bug(
+            title="It fails", description="", project_id=project.id, severity=Severity.LOW, severity_rank=0,
+            severity_set_by=SetBy.PERSON, team_id=1, team_set_by=SetBy.PERSON, reporter_id=pia.id, created_at=now,
+            updated_at=now,
+        )  # fmt: skip
+        channel = Channel(
+            user_id=pia.id, kind=ChannelKind.EMAIL, name="", address="a", shown="a", wanted=["team", "review"],
+            rhythm=Rhythm.AT_ONCE, created_at=now,
+        )  # fmt: skip
+        session.add_all([bug, channel])
+        session.flush()
+        told = Notification(user_id=pia.id, kind=NotificationKind.REVIEW, bug_id=bug.id, created_at=now)
+        session.add(told)
+        session.flush()
+        session.add(
+            Delivery(
+                channel_id=channel.id,
+                notification_id=told.id,
+                kind=told.kind,
+                bug_id=bug.id,
+                created_at=now,
+                state=DeliveryState.WAITING,
+            )
+        )
+    migrations.downgrade(database.engine, "2026_11_25_review")
+    migrations.upgrade(database.engine)
+    assert differences(database.engine) == []
+    with database.read() as session:
+        (delivery,) = session.scalars(select(Delivery))
+        assert (delivery.notification_id, delivery.said) == (told.id, None)
+        assert session.get_one(Notification, told.id).bug_id == bug.id
+        assert session.scalars(select(Channel.wanted)).one() == ["team", "review", "model"]
 
 
 def test_autogenerate_finds_no_difference(database: Database) -> None:

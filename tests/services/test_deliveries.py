@@ -15,7 +15,7 @@ from bugflow.db.tables import Delivery
 from bugflow.domain.accounts import Role
 from bugflow.domain.channels import EVENTS_A_MESSAGE
 from bugflow.schemas.bugs import BugCreate
-from bugflow.services import deliveries
+from bugflow.services import deliveries, notifications
 from bugflow.services.bugs import reporting
 
 pytestmark = pytest.mark.parametrize("kind", BOTH)
@@ -419,3 +419,27 @@ def test_a_slow_receiver_holds_no_transaction(place: House, ann: Person, dev: Pe
         slow.ended.set()
         thread.join(20)
         assert not thread.is_alive()
+
+
+def test_news_of_the_models_are_mailed_with_a_link_to_their_page(place: House, pia: Person, mail: MailServer) -> None:
+    add(pia, "pia@example.com")
+    said = "Of 12 bugs team-1 alone would have been right on 12, team-2 alone on 0. So team-1 answers again."
+    with place.runtime.database.write() as session:
+        notifications.notify_of_models(session, said, now=place.now)
+    deliver(place)
+    (one,) = mail.mails
+    assert one["Subject"] == "BugFlow: Models"
+    body = one.get_body(("plain",))
+    assert body is not None
+    assert body.get_content().splitlines()[:3] == ["Models", said, "https://bugs.example.com/models"]
+
+
+def test_a_digest_puts_news_of_the_models_beside_those_of_bugs(place: House, pia: Person, hook: WebHook) -> None:
+    add(pia, hook.url, rhythm="hourly")
+    place.assessor.severity = "critical"
+    bug_id = place.person("ann").report()["id"]
+    with place.runtime.database.write() as session:
+        notifications.notify_of_models(session, "team-2 answers now in place of team-1.", now=place.now)
+    rest(place, hours=1)
+    (body,) = hook.posted
+    assert [(event["kind"], event["bug_id"]) for event in body["events"]] == [("review", bug_id), ("model", None)]

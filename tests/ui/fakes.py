@@ -94,6 +94,7 @@ class FakeApi:
         self.promises = {"severity": 0.9, "team": 0.9}
         self.reasons: list[str] = []
         self.pins: list[dict[str, Any]] = []
+        self.notifications: list[dict[str, Any]] = []
         self.channels: dict[int, dict[str, Any]] = {}
         self.test_problem: str | None = None
         self.healths: list[dict[str, Any]] = []
@@ -195,7 +196,7 @@ class FakeApi:
             (r"POST /feedback/pins", lambda: self._pin(me, body)),
             (r"DELETE /feedback/pins/(\d+)/(\w+)", lambda key, task: self._unpin(int(key), task)),
             (r"GET /feedback/contradictions", lambda: self.contradictions),
-            (r"GET /notifications", lambda: {"items": []}),
+            (r"GET /notifications", lambda: {"items": self.notifications}),
             (r"GET /channels", lambda: list(self.channels.values())),
             (r"POST /channels", lambda: self._add_channel(body)),
             (r"PATCH /channels/(\d+)", lambda key: self._change_channel(int(key), body)),

@@ -424,6 +424,19 @@ class TestChannels:
         assert "TIiajkdn" not in html_of(app)
 
 
+def test_news_of_the_models_lead_to_their_page_and_those_of_a_bug_to_the_bug(api: FakeApi, page_of: Open) -> None:
+    told = {"actor": None, "created_at": "2026-01-05T12:00:00Z", "read_at": None, "bug_title": None, "said": None}
+    said = "Of 12 bugs <team-1> alone would have been right on 12, team-2 alone on 0. So <team-1> answers again."
+    bug_id = api.add_bug("Cart is empty")
+    api.notifications = [
+        {**told, "id": 2, "kind": "model", "bug_id": None, "said": said},
+        {**told, "id": 1, "kind": "review", "bug_id": bug_id, "bug_title": "Cart is empty"},
+    ]
+    app = page_of("pm", "notifications")
+    assert "So &lt;team-1&gt; answers again." in html_of(app)
+    assert [link.proto.label for link in app.get("page_link")] == ["Models", f"\\#{bug_id} Cart is empty"]
+
+
 def test_a_page_costs_at_most_four_calls_after_the_first(api: FakeApi, page_of: Open) -> None:
     api.add_bug()
     for page in ("report", "bugs", "board", "bug", "review", "notifications", "settings"):

@@ -24,19 +24,25 @@ def one_line(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to a bug.
+    """Something that happened.
 
     Attributes:
+        bug_id: To which bug; None where it is of no bug.
+        title: Of the bug, or of what it is about.
         said: What happened, as a sentence.
         url: Where to read more; empty where the installation does not know its own address.
     """
 
     kind: str
-    bug_id: int
+    bug_id: int | None
     title: str
     said: str
     url: str
     at: datetime
+
+    @property
+    def heading(self) -> str:
+        return self.title if self.bug_id is None else f"#{self.bug_id} {self.title}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +63,12 @@ class Message:
     def subject(self) -> str:
         if not self.events:
             return "BugFlow: this is a test"
-        bugs = {event.bug_id: event.title for event in self.events}
+        first = self.events[0]
+        bugs = {event.bug_id for event in self.events}
         if len(bugs) == 1:
-            ((bug_id, title),) = bugs.items()
-            return f"BugFlow #{bug_id}: {title}"
-        return f"BugFlow: {len(self.events)} events on {len(bugs)} bugs"
+            return f"BugFlow: {first.title}" if first.bug_id is None else f"BugFlow #{first.bug_id}: {first.title}"
+        n_bugs = len(bugs - {None})
+        return f"BugFlow: {len(self.events)} events on {n_bugs} {'bug' if n_bugs == 1 else 'bugs'}"
 
     @property
     def _last(self) -> str:
@@ -88,7 +95,7 @@ class Message:
         return f'<html><body>{blocks}<p style="color:#666">{last}{link if self.events else ""}</p></body></html>'
 
     def _by_bug(self) -> Iterator[list[Event]]:
-        bugs: dict[int, list[Event]] = {}
+        bugs: dict[int | None, list[Event]] = {}
         for event in self.events:
             bugs.setdefault(event.bug_id, []).append(event)
         yield from bugs.values()
@@ -96,13 +103,13 @@ class Message:
 
 def _text_of(events: list[Event]) -> str:
     first = events[0]
-    lines = [f"#{first.bug_id} {first.title}", *(event.said for event in events), first.url]
+    lines = [first.heading, *(event.said for event in events), first.url]
     return "\n".join(line for line in lines if line)
 
 
 def _html_of(events: list[Event]) -> str:
     first = events[0]
-    title = f"#{first.bug_id} {escape(first.title)}"
+    title = escape(first.heading)
     head = f'<a href="{escape(first.url)}"><b dir="auto">{title}</b></a>' if first.url else f'<b dir="auto">{title}</b>'
     return "<br>".join([head, *(escape(event.said) for event in events)])
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from bugflow.domain.accounts import Role
+from bugflow.domain.notifications import NotificationKind
 from bugflow.schemas.base import Body, Id, Moment, Name, NotBlank, Read, Storable, name_of
 from bugflow.schemas.pages import Page
 
@@ -47,7 +48,7 @@ class Preferences(Body):
     """
 
     theme: Literal["light", "dark", "system"] = "system"
-    muted: list[Literal["assigned", "team", "moved", "commented", "corrected", "review"]] = Field(default_factory=list)
+    muted: list[NotificationKind] = Field(default_factory=list)
 
 
 class UserRead(Read):

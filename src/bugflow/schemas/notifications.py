@@ -8,10 +8,18 @@ from bugflow.schemas.pages import Page
 
 
 class NotificationRead(Read):
+    """What somebody is told.
+
+    Attributes:
+        bug_id: The bug it is of; null where it is of none.
+        said: What happened, where it is of no bug.
+    """
+
     id: int
     kind: NotificationKind
-    bug_id: int
-    bug_title: str
+    bug_id: int | None
+    bug_title: str | None
+    said: str | None
     actor: Named | None
     created_at: Moment
     read_at: Moment | None

@@ -11,7 +11,7 @@ from bugflow.db.tables import Channel, Delivery
 from bugflow.domain.accounts import Action, Actor, Scope, demand, scope_of
 from bugflow.domain.audit import AuditAction
 from bugflow.domain.channels import MAX_CHANNELS, TEAM_KINDS, DeliveryState
-from bugflow.domain.notifications import NotificationKind
+from bugflow.domain.notifications import NotificationKind, kinds_for
 from bugflow.errors import Forbidden, NotFound, TooManyChannels
 from bugflow.notify.notifier import Notifier
 from bugflow.schemas.channels import ChannelCreate, ChannelPatch, ChannelRead
@@ -46,7 +46,7 @@ def add_channel(
     whose = Channel.user_id == actor.id if team is None else Channel.team_id == team.id
     if (session.scalar(select(func.count()).select_from(Channel).where(whose)) or 0) >= MAX_CHANNELS:
         raise TooManyChannels(limit=MAX_CHANNELS)
-    every = list(NotificationKind) if team is None else TEAM_KINDS
+    every = kinds_for(actor.role) if team is None else TEAM_KINDS
     channel = Channel(
         user_id=actor.id if team is None else None,
         team=team,

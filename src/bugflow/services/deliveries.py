@@ -54,6 +54,7 @@ def add_for_people(session: Session, notifications: Sequence[Notification]) -> N
             notification_id=one.id,
             kind=one.kind,
             bug_id=one.bug_id,
+            said=one.said,
             actor_id=one.actor_id,
             state=DeliveryState.WAITING,
             created_at=one.created_at,
@@ -182,7 +183,7 @@ def _pack(session: Session, notifier: Notifier, channel_id: int, turn: int, *, n
     key = rows[0].message_key or uuid4().hex
     for row in rows:
         row.message_key, row.tried_at = key, row.tried_at or now
-    events = tuple(_event_of(row, row.bug, notifier.pages_url) for row in rows if row.bug is not None)
+    events = tuple(_event_of(row, notifier.pages_url) for row in rows if row.kind is not None)
     settings_url = f"{notifier.pages_url}/settings" if notifier.pages_url else ""
     return Parcel(channel.id, channel.kind, channel.address, Message(key, events, settings_url))
 
@@ -204,8 +205,12 @@ def _next_of(session: Session, channel: Channel, *, now: datetime, daily_hour: i
     return rows
 
 
-def _event_of(row: Delivery, bug: Bug, pages_url: str) -> Event:
-    assert row.kind is not None  # noqa: S101 - a test has no bug
+def _event_of(row: Delivery, pages_url: str) -> Event:
+    assert row.kind is not None  # noqa: S101 - only a test has none
+    bug = row.bug
+    if bug is None:
+        url = f"{pages_url}/models" if pages_url else ""
+        return Event(row.kind.value, None, "Models", row.said or "", url, row.created_at)
     who = one_line(row.actor.display_name) if row.actor else "BugFlow"
     return Event(
         kind=row.kind.value,

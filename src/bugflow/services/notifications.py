@@ -25,12 +25,31 @@ def notify(
     now: datetime,
 ) -> None:
     """Tell people about a bug: each once, never the one who did it, nobody who muted the kind or is gone."""
+    _tell(session, kind, bug_id=bug_id, said=None, user_ids=user_ids, actor_id=actor_id, now=now)
+
+
+def notify_of_models(session: Session, said: str, *, now: datetime) -> None:
+    """Tell project managers what became of a model without their doing."""
+    pms = session.scalars(select(User.id).where(User.role == Role.PM)).all()
+    _tell(session, NotificationKind.MODEL, bug_id=None, said=said, user_ids=pms, actor_id=None, now=now)
+
+
+def _tell(
+    session: Session,
+    kind: NotificationKind,
+    *,
+    bug_id: int | None,
+    said: str | None,
+    user_ids: Iterable[int | None],
+    actor_id: int | None,
+    now: datetime,
+) -> None:
     wanted = {user_id for user_id in user_ids if user_id is not None} - {actor_id}
     if not wanted:
         return
     users = session.execute(select(User.id, User.preferences).where(User.id.in_(wanted), User.is_active)).all()
     rows = [
-        Notification(user_id=user_id, kind=kind, bug_id=bug_id, actor_id=actor_id, created_at=now)
+        Notification(user_id=user_id, kind=kind, bug_id=bug_id, said=said, actor_id=actor_id, created_at=now)
         for user_id, preferences in users
         if kind not in preferences.get("muted", [])
     ]
@@ -73,7 +92,8 @@ def list_notifications(
             id=row.id,
             kind=row.kind,
             bug_id=row.bug_id,
-            bug_title=row.bug.title,
+            bug_title=row.bug.title if row.bug else None,
+            said=row.said,
             actor=Named.model_validate(row.actor) if row.actor else None,
             created_at=row.created_at,
             read_at=row.read_at,

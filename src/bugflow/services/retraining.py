@@ -14,7 +14,7 @@ from bugflow.domain.registry import RunState, Trigger
 from bugflow.errors import NotFound, RunEnded
 from bugflow.schemas.bugs import RetrainingState
 from bugflow.schemas.registry import RunDetail, RunPage, RunRead
-from bugflow.services import audit, registry
+from bugflow.services import audit, notifications, registry
 
 
 def note_feedback(session: Session, *, threshold: int, now: datetime) -> RetrainingState | None:
@@ -135,9 +135,11 @@ def _add_run(session: Session, trigger: Trigger, *, actor_id: int | None, now: d
 
 
 def end(session: Session, run_id: int, state: RunState, outcome: str, *, now: datetime) -> None:
-    """Write down what came of a run."""
+    """Write down what came of a run; project managers are told, but of what one of them gave up."""
     session.execute(
         update(RetrainingRun)
         .where(RetrainingRun.id == run_id)
         .values(state=state, step="ended", outcome=outcome, ended_at=now)
     )
+    if state is not RunState.CANCELLED:
+        notifications.notify_of_models(session, outcome, now=now)

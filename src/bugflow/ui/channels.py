@@ -7,7 +7,7 @@ import streamlit as st
 from pydantic import SecretStr
 
 from bugflow.domain.channels import TEAM_KINDS, ChannelKind, Rhythm
-from bugflow.domain.notifications import NotificationKind
+from bugflow.domain.notifications import NotificationKind, kinds_for
 from bugflow.schemas.channels import ChannelCreate, ChannelPatch, ChannelRead
 from bugflow.ui import look, toasts, trouble
 from bugflow.ui.format import CHANNEL_NAMES, NOTIFICATION_NAMES, RHYTHM_NAMES, ago, moment_text
@@ -93,7 +93,7 @@ def _add(session: Session, *, teams: list[str] | None) -> None:
                 key=f"new_channel_address_{whose}_{kind}",
             )
             name = st.text_input(_("Name (optional)"), max_chars=80, autocomplete="off")
-            wanted, rhythm = _choices(f"new_{whose}", NotificationKind if team is None else TEAM_KINDS, None)
+            wanted, rhythm = _choices(f"new_{whose}", kinds_for(session.me.role) if team is None else TEAM_KINDS, None)
             if st.form_submit_button(_("Add"), type="primary", icon=":material/add:"):
                 if not address.strip():
                     st.warning(_("An address is needed."))
@@ -112,7 +112,7 @@ def _add(session: Session, *, teams: list[str] | None) -> None:
 
 
 def _choices(
-    key: str, kinds: "type[NotificationKind] | tuple[NotificationKind, ...]", channel: ChannelRead | None
+    key: str, kinds: tuple[NotificationKind, ...], channel: ChannelRead | None
 ) -> tuple[list[NotificationKind], Rhythm]:
     wanted = st.pills(
         _("Tell about"),
@@ -139,7 +139,7 @@ def _list(session: Session, channels: list[ChannelRead]) -> None:
         look.empty(_("No channel yet"), _("Messages stay in BugFlow until you add one."))
     for one in channels:
         with st.container(border=True):
-            look.show(_line(one))
+            look.show(_line(one, kinds_for(session.me.role) if one.team is None else TEAM_KINDS))
             with st.container(horizontal=True, gap="xsmall"):
                 if st.button(_("Test"), icon=":material/send:", key=f"test_channel_{one.id}"):
                     with trouble.attempt():
@@ -154,8 +154,7 @@ def _list(session: Session, channels: list[ChannelRead]) -> None:
                             _changed(_("Channel removed"))
 
 
-def _line(one: ChannelRead) -> str:
-    every = len(NotificationKind) if one.team is None else len(TEAM_KINDS)
+def _line(one: ChannelRead, every: tuple[NotificationKind, ...]) -> str:
     about = ", ".join(NOTIFICATION_NAMES[kind] for kind in one.wanted) or _("Nothing: it rests")
     kind = CHANNEL_NAMES[one.kind]
     parts = [
@@ -167,7 +166,7 @@ def _line(one: ChannelRead) -> str:
     return (
         f'<div class="bf-line">{"".join(parts)}</div>'
         f'<p class="bf-note">{RHYTHM_NAMES[one.rhythm]} \N{MIDDLE DOT} '
-        f"{_('Everything') if len(one.wanted) == every else about}</p>"
+        f"{_('Everything') if set(every) <= set(one.wanted) else about}</p>"
         f'<p class="bf-note" role="status">{_state(one)}</p>'
     )
 
@@ -208,7 +207,7 @@ def _test(session: Session, channel: ChannelRead) -> None:
 def _change(session: Session, one: ChannelRead) -> None:
     with st.form(f"channel_{one.id}", border=False):
         name = st.text_input(_("Name"), one.name, max_chars=80, autocomplete="off", key=f"channel_name_{one.id}")
-        wanted, rhythm = _choices(str(one.id), NotificationKind if one.team is None else TEAM_KINDS, one)
+        wanted, rhythm = _choices(str(one.id), kinds_for(session.me.role) if one.team is None else TEAM_KINDS, one)
         if st.form_submit_button(_("Save"), type="primary", icon=":material/save:"):
             with trouble.attempt():
                 session.client.update_channel(one.id, ChannelPatch(name=name.strip(), wanted=wanted, rhythm=rhythm))

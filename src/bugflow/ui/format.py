@@ -108,6 +108,7 @@ NOTIFICATION_NAMES = Names(
         NotificationKind.COMMENTED: mark("New comment"),
         NotificationKind.CORRECTED: mark("Prediction corrected"),
         NotificationKind.REVIEW: mark("Needs a decision"),
+        NotificationKind.MODEL: mark("News of the models"),
     }
 )
 CHANNEL_NAMES = Names(

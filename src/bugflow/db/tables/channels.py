@@ -58,6 +58,7 @@ class Delivery(Base):
 
     Attributes:
         notification_id: What the person sees in the app; None for a team and for a test.
+        said: What happened, where it is of no bug.
         message_key: The message that it became part of; the same at each attempt, so that a receiver can tell.
         tried_at: When that was first tried.
     """
@@ -73,6 +74,7 @@ class Delivery(Base):
     notification_id: Mapped[int | None] = mapped_column(ForeignKey("notification.id", ondelete="SET NULL"))
     kind: Mapped[NotificationKind | None] = mapped_column(word(NotificationKind))
     bug_id: Mapped[int | None] = mapped_column(ForeignKey("bug.id"))
+    said: Mapped[str | None] = mapped_column(Text)
     actor_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
     state: Mapped[DeliveryState] = mapped_column(word(DeliveryState))
     message_key: Mapped[str | None] = mapped_column(String(32), index=True)

@@ -12,7 +12,7 @@ from bugflow.domain.experiments import Comparison, ExperimentKind, Winner, find_
 from bugflow.errors import AlreadyChampion, ExperimentEnded, ExperimentRunning, NotFound
 from bugflow.ml.shelf import Shelf
 from bugflow.schemas.experiments import ExperimentCreate, ExperimentRead
-from bugflow.services import audit, registry
+from bugflow.services import audit, notifications, registry
 from bugflow.services.experiments import measuring
 
 
@@ -94,6 +94,7 @@ def conclude_won(session: Session, shelf: Shelf, *, promote: bool, now: datetime
             registry.roll_back(session, shelf, row.task, actor=None, reason=row.outcome, now=now)
         elif winner is Winner.CHALLENGER and row.kind is ExperimentKind.AB and promote:
             registry.promote(session, shelf, row.challenger, actor=None, reason=row.outcome, now=now)
+        notifications.notify_of_models(session, row.outcome, now=now)
         outcomes.append(row.outcome)
     return outcomes
 

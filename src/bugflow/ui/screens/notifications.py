@@ -4,11 +4,13 @@ from html import escape
 
 import streamlit as st
 
+from bugflow.domain.accounts import Role
 from bugflow.errors import BugFlowError
 from bugflow.schemas.notifications import NotificationRead
 from bugflow.ui import look, toasts, trouble
 from bugflow.ui.format import NOTIFICATION_NAMES, ago, moment_text
 from bugflow.ui.language import gettext as _
+from bugflow.ui.language import said
 from bugflow.ui.session import Session, current
 
 PAGE_SIZE = 25
@@ -32,11 +34,16 @@ def row(session: Session, one: NotificationRead) -> None:
                 f'<div class="bf-line"><b>{NOTIFICATION_NAMES[one.kind]}</b>{new}<span class="bf-soft">{who}</span>'
                 f'<time class="bf-soft" title="{moment_text(one.created_at)}">{ago(one.created_at)}</time></div>'
             )
-            st.page_link(
-                "screens/bug.py",
-                label=trouble.plain(f"#{one.bug_id} {one.bug_title}"),
-                query_params={"id": str(one.bug_id)},
-            )
+            if one.bug_id is None:
+                look.show(f"<p>{escape(said(one.said or ''))}</p>")
+                if session.me.role is Role.PM:
+                    st.page_link("screens/models.py", label=_("Models"))
+            else:
+                st.page_link(
+                    "screens/bug.py",
+                    label=trouble.plain(f"#{one.bug_id} {one.bug_title}"),
+                    query_params={"id": str(one.bug_id)},
+                )
         if one.read_at is None:
             action.button(
                 _("Mark read"),

@@ -5,7 +5,7 @@ from html import escape
 import streamlit as st
 
 from bugflow.domain.accounts import MIN_PASSWORD_CHARACTERS
-from bugflow.domain.notifications import NotificationKind
+from bugflow.domain.notifications import NotificationKind, kinds_for
 from bugflow.schemas.accounts import Me, MePatch, PasswordChange, Preferences
 from bugflow.ui import language, look, toasts, trouble
 from bugflow.ui.channels import show_own_channels
@@ -64,16 +64,17 @@ def preferences(session: Session, me: Me) -> None:
             format_func=lambda key: THEMES[key],
             horizontal=True,
         )
+        kinds = [str(kind) for kind in kinds_for(me.role)]
         heard = st.pills(
             _("Tell me about"),
-            [str(kind) for kind in NotificationKind],
+            kinds,
             selection_mode="multi",
-            default=[str(kind) for kind in NotificationKind if str(kind) not in me.preferences.muted],
+            default=[kind for kind in kinds if kind not in me.preferences.muted],
             format_func=lambda kind: NOTIFICATION_NAMES[NotificationKind(kind)],
             wrap=True,
         )
         if st.form_submit_button(_("Save preferences"), type="primary"):
-            muted = [str(kind) for kind in NotificationKind if str(kind) not in heard]
+            muted = [kind for kind in kinds if kind not in heard]
             with trouble.attempt():
                 chosen = Preferences.model_validate({"theme": theme, "muted": muted})
                 save(session, MePatch(preferences=chosen))

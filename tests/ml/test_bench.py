@@ -22,7 +22,7 @@ from bugflow.ml.bench.duplicates import measure_duplicates
 from bugflow.ml.bench.feedback import measure_feedback
 from bugflow.ml.bench.house import HOUSE
 from bugflow.ml.bench.keywords import BLIND, measure_keywords
-from bugflow.ml.bench.latency import ALL, LENGTHS, WORDS, measure_latency
+from bugflow.ml.bench.latency import ALL, LENGTHS, WORDS, fill_search, make_texts, measure_latency
 from bugflow.ml.bench.neighbours import measure_neighbours
 from bugflow.ml.bench.peers import XGBOOST_MISSING
 from bugflow.ml.bench.prepare import measure_prepare
@@ -31,6 +31,9 @@ from bugflow.ml.bench.quality import measure_team
 from bugflow.ml.bench.tables import Table
 from bugflow.ml.bench.trackers import find_trackers, hash_trackers, sampled
 from bugflow.ml.bench.tracks import MEASURES, Track, run_tracks
+from bugflow.ml.duplicates.pairs import Query
+from bugflow.ml.duplicates.words import read_words
+from bugflow.ml.text import clean
 from bugflow.ml.train.dataset import read_dataset, split_by_time
 from bugflow.ml.train.evaluate import evaluate_by_source, evaluate_by_time, split_by_source
 from bugflow.ml.train.linear import fit
@@ -160,6 +163,13 @@ def test_latency_names_each_length_and_the_documents_design(run: Bench, monkeypa
     at_64 = {row["name"]: row["p50_ms"] for row in one.rows if row["n_tokens"] == 64}
     assert at_64[WORDS] < at_64[ALL]
     assert any("PyTorch" in note for note in one.notes)
+
+
+def test_the_words_of_the_reports_that_are_timed_stand_in_the_bugs_that_are_searched(run: Bench) -> None:
+    search = fill_search(run, n=2_000)
+    for text in make_texts(5, n_tokens=64):
+        found = search.index.search(Query(read_words(clean(text)), None, 0, 0.0))
+        assert (found.weighed.rarities < np.log(2_000 / 2)).mean() > 0.5, "most of them stand in two bugs and more"
 
 
 def test_the_graph_of_vectors_stands_beside_comparing_each(run: Bench) -> None:

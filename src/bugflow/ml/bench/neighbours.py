@@ -29,8 +29,7 @@ _COLUMNS = {
 }  # fmt: skip
 _NOTES = (
     "Vectors are those of real reports with random directions added, so that there are enough of them; queries are "
-    "real ones. A search by the graph takes up twice a hundred candidates and compares those exactly, as the product "
-    "does.",
+    "real ones. A search by the graph takes up a hundred candidates and compares those exactly, as the product does.",
     f"One thread a search. Up to {EXACT_UP_TO:,} bugs are compared one by one.",
 )
 
@@ -65,7 +64,7 @@ def measure_neighbours(bench: Bench) -> list[Table]:
         def search(
             vector: NDArray[np.float32], graph: Neighbours = graph, known: NDArray[np.float32] = vectors
         ) -> NDArray[np.int64]:
-            places = graph.search(vector, n=2 * POOL)
+            places = graph.search(vector, n=POOL)
             return places[np.argsort(-(known[places] @ vector))[:NEAREST]]
 
         with threadpool_limits(1):

@@ -178,7 +178,7 @@ class BugIndex:
         if self._graph is None:
             cosines = state.vectors[: state.n] @ vector
             return _best(cosines, allowed & (cosines > 0))
-        places = self._graph.search(vector, n=2 * POOL)  # twice: some were replaced or deleted since
+        places = self._graph.search(vector, n=POOL)  # fewer remain where some were replaced or deleted since
         places = np.sort(places[places < state.n])
         cosines = state.vectors[places] @ vector
         return places[_best(cosines, allowed[places] & (cosines > 0))]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bugflow.ml.duplicates.postings import damp
-from bugflow.ml.duplicates.words import PROSE, WORD_BITS, WORD_MASK, Entries, Part
+from bugflow.ml.duplicates.words import ENTRY, PROSE, WORD_BITS, WORD_MASK, Entries, Part
 
 COLUMNS = (
     "cosine",
@@ -106,7 +106,7 @@ def compare(query: Query, weighed: Weighed, pool: Pool) -> NDArray[np.float32]:
     """float32 [c, len(COLUMNS)]."""
     c = len(pool.places)
     owners = np.repeat(np.arange(c), [len(row) for row in pool.entries])
-    entries = np.concatenate([query.entries[:0], *pool.entries])
+    entries = np.concatenate([query.entries[:0], *pool.entries], dtype=ENTRY)  # named, it need not be worked out
     part = entries["key"] >> np.uint32(WORD_BITS)
     words, counts = entries["key"] & WORD_MASK, entries["count"].astype(np.float32)
     is_prose = part < len(PROSE)
@@ -128,8 +128,8 @@ def compare(query: Query, weighed: Weighed, pool: Pool) -> NDArray[np.float32]:
     body_bm25 = total(rarity * damp(counts, 1.3 * body_lengths[owners]), in_body & is_body)
     crossed = total(rarity, in_title & is_body)
     # What a title alone says, "iOS" against "Android", is what tells clones of one request apart.
-    said = np.unique(np.stack([owners[in_title], place[in_title]]), axis=1)
-    lacking = np.bincount(said[0], weights=weighed.rarities[said[1]] if said.size else None, minlength=c)
+    said, word = divmod(np.unique(owners[in_title] * len(weighed.words) + place[in_title]), max(len(weighed.words), 1))
+    lacking = np.bincount(said, weights=weighed.rarities[word], minlength=c)
     n_title = np.maximum(total(np.ones(len(words)), is_title), 1)
     n_unsaid = total(np.ones(len(words)), is_title & ~hit)
     title_mass = float(weighed.rarities[weighed.in_title].sum()) + 1.0

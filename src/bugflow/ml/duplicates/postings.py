@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csc_array
 
 from bugflow.ml.duplicates.words import PROSE, WORD_BITS, WORD_MASK, Entries
 
@@ -137,13 +138,16 @@ def score(
 ) -> NDArray[np.float32]:
     """BM25 of each of n bugs for a query of some words, float32 [n]."""
     scores = np.zeros(n, np.float32)
-    for segment in segments:
+    for segment in segments if len(words) else ():
         starts, ends = segment.spans(words)
-        lengths = ends - starts
-        total = int(lengths.sum())
-        if total:
-            entries = np.arange(total) + np.repeat(starts - np.cumsum(lengths) + lengths, lengths)
-            impacts = segment.impacts[entries] * np.repeat(weights, lengths)
-            found = np.bincount(segment.places[entries], weights=impacts, minlength=segment.n)
-            scores[segment.first : segment.first + segment.n] += found
+        spans = [slice(start, end) for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+        by_word = csc_array(
+            (
+                np.concatenate([segment.impacts[span] for span in spans]),
+                np.concatenate([segment.places[span] for span in spans]),
+                np.concatenate([[0], np.cumsum(ends - starts)]),
+            ),
+            shape=(segment.n, len(words)),
+        )
+        scores[segment.first : segment.first + segment.n] = by_word @ weights
     return scores

@@ -5,12 +5,8 @@ the vectors that `bugflow bench duplicates` keeps (else it makes them, half an h
 compared; the four trackers are cut to that many.
 """
 
-import argparse
-import hashlib
-import json
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -31,7 +27,7 @@ from bugflow.ml.train.embeddings import CachedEncoder, default_cache
 from bugflow.ml.train.history import read_history
 from bugflow.runtime import open_database
 from bugflow.services.duplicates import fingerprints
-from house import PASSWORD, TEXT, api_of, describe, latency, run_bugflow, timed
+from house import TEXT, api_of, latency, run_bugflow, timed, trial
 
 TRACKERS = ("apache_jira", "jquery", "titanium", "xamarin")
 N_BUGS = 99_900  # and what is reported meanwhile
@@ -41,27 +37,12 @@ AT_ONCE = 2_000
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--json", type=Path, help="Where the figures go, for machines.")
-    options = arguments.parse_args()
-    folder = Path(os.environ.get("BUGFLOW_BENCH_DATA", "../shared/data")) / "bugs"
-    files = [folder / f"{name}.parquet" for name in TRACKERS]
-    if not all(file.is_file() for file in files):
-        sys.exit(f"Skipped: {folder} lacks one of {', '.join(TRACKERS)}. Set BUGFLOW_BENCH_DATA.")
-    figures = describe(hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16])
-    with tempfile.TemporaryDirectory() as temporary:
-        os.environ |= {
-            "BUGFLOW_DATA_DIR": f"{temporary}/data",
-            "BUGFLOW_RATE_LIMIT": "1000000/minute",
-            "BUGFLOW_LOG_LEVEL": "WARNING",
-            "OMP_NUM_THREADS": "1",
-        }
-        environment = dict(os.environ)
-        run_bugflow(environment, "db", "upgrade")
-        run_bugflow(environment, "users", "create", "pm", "--role", "pm", "--password-stdin", stdin=PASSWORD)
+    with trial(*TRACKERS) as house:
+        files, environment, figures = house.files, house.environment, house.figures
+        os.environ.update(environment)
         left = N_BUGS
         for file in files:
-            part = Path(temporary) / file.name
+            part = house.folder / file.name
             frame = pl.read_parquet(file).head(left)
             frame.write_parquet(part)
             left -= len(frame)
@@ -90,9 +71,6 @@ def main() -> None:
                     seconds, _ = timed(lambda words=words: wait_until_found(other, words))
                 # The first is found when the other process has filled its index.
                 figures["found_in_another_process_after_seconds"] = round(seconds, 2)
-    print(json.dumps(figures, indent=1))
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 def keep_vectors(files: list[Path]) -> None:

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -38,29 +39,55 @@ FILTERS = (
 )  # fmt: skip
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A fresh installation, the reports of some trackers, a folder that goes away, and the figures to find."""
+
+    environment: dict[str, str]
+    files: list[Path]
+    folder: Path
+    figures: dict[str, Any]
+
+
+@contextmanager
+def trial(*trackers: str) -> Iterator[Trial]:
+    """Set up what a benchmark needs, with `pm` to sign in as; in the end show the figures, and keep them for `--json`.
+
+    Without the trackers' files the program ends.
+    """
+    arguments = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     arguments.add_argument("--json", type=Path, help="Where the figures go, for machines.")
     options = arguments.parse_args()
-    data = Path(os.environ.get("BUGFLOW_BENCH_DATA", "../shared/data")) / "bugs" / "titanium.parquet"
-    if not data.is_file():
-        sys.exit(f"Skipped: there is no {data}. Set BUGFLOW_BENCH_DATA.")
-    figures = describe(hashlib.sha256(data.read_bytes()).hexdigest()[:16])
+    data = Path(os.environ.get("BUGFLOW_BENCH_DATA", "../shared/data")) / "bugs"
+    files = [data / f"{tracker}.parquet" for tracker in trackers]
+    if not all(file.is_file() for file in files):
+        sys.exit(f"Skipped: {data} lacks one of {', '.join(trackers)}. Set BUGFLOW_BENCH_DATA.")
+    figures = describe(hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16])
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {
             "BUGFLOW_DATA_DIR": f"{folder}/data",
             "BUGFLOW_RATE_LIMIT": "1000000/minute",
+            "BUGFLOW_TOKEN_RATE_LIMIT": "1000000/minute",
             "BUGFLOW_LOG_LEVEL": "WARNING",
             "OMP_NUM_THREADS": "1",
         }
         run_bugflow(environment, "db", "upgrade")
-        run_bugflow(environment, "users", "create", "pm", "--role", "pm", "--password-stdin", stdin=PASSWORD)
+        run_bugflow(environment, "users", "create", "pm", "--role", "pm", "--admin", "--password-stdin", stdin=PASSWORD)
+        yield Trial(environment, files, Path(folder), figures)
+    print(json.dumps(figures, indent=1))
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def main() -> None:
+    with trial("titanium") as house:
+        (data,), environment, figures = house.files, house.environment, house.figures
         seconds, said = timed(lambda: run_bugflow(environment, "import", str(data)))
         figures["import_seconds"], figures["import_said"] = seconds, said.splitlines()[-1]
         seconds, said = timed(lambda: run_bugflow(environment, "import", str(data)))
         figures["import_again_said"] = said.splitlines()[-1]
         one_core = ["taskset", "-c", "0"]
-        out = f"{folder}/out.jsonl"
+        out = f"{house.folder}/out.jsonl"
         seconds, _ = timed(lambda: run_bugflow(environment, "predict", str(data), "--out", out, prefix=one_core))
         figures["predict_reports_per_second"] = round(26_149 / seconds)
         with api_of(environment) as (client, start_seconds, process):
@@ -68,9 +95,6 @@ def main() -> None:
             figures["requests"] = list(_requests(client))
             status = Path(f"/proc/{process.pid}/status").read_text()
             figures["api_memory_mb"] = round(int(status.split("VmRSS:")[1].split()[0]) / 1024)
-    _show(figures)
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 def describe(data_sha256: str) -> dict[str, Any]:
@@ -149,18 +173,6 @@ def _is_ready(client: httpx2.Client) -> bool:
 
 def _output(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-
-
-def _show(figures: dict[str, Any]) -> None:
-    made = ("commit", "data_sha256", "machine", "load_before")
-    print(", ".join(f"{name} {figures[name]}" for name in made) + "\n")
-    print("| what | figure |\n| --- | --- |")
-    print(f"| import of 26,149 rows | {figures['import_seconds']:.1f} s: {figures['import_said']} |")
-    print(f"| the same again | {figures['import_again_said']} |")
-    print(f"| `bugflow predict` on one core | {figures['predict_reports_per_second']} reports/s |")
-    print(f"| API ready after | {figures['api_start_seconds']} s, {figures['api_memory_mb']} MB |")
-    for row in figures["requests"]:
-        print(f"| `{row['request']}` | p50 {row['p50_ms']} ms, p95 {row['p95_ms']} ms |")
 
 
 if __name__ == "__main__":

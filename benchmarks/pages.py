@@ -5,20 +5,14 @@ pages are the two processes of a default installation, on the same cores as the 
 that it starts has finished, with everything it draws received.
 """
 
-import argparse
 import asyncio
-import hashlib
-import json
-import os
 import random
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
@@ -30,7 +24,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 
 from bugflow.ml.reports import to_texts
-from house import PASSWORD, api_of, describe, run_bugflow
+from house import PASSWORD, api_of, trial
 
 N_BUGS = 400
 N_CLICKERS, CLICK_SECONDS, THINK_SECONDS = 20, 90, 4.0
@@ -95,30 +89,13 @@ class Tab:
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--json", type=Path, help="Where the figures go, for machines.")
-    options = arguments.parse_args()
-    data = Path(os.environ.get("BUGFLOW_BENCH_DATA", "../shared/data")) / "bugs" / "xamarin.parquet"
-    if not data.is_file():
-        sys.exit(f"Skipped: there is no {data}. Set BUGFLOW_BENCH_DATA.")
-    texts = to_texts(pl.read_parquet(data).gather_every(40).head(N_BUGS).fill_null(""))
-    figures = describe(hashlib.sha256(data.read_bytes()).hexdigest()[:16])
-    with tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | {
-            "BUGFLOW_DATA_DIR": f"{folder}/data",
-            "BUGFLOW_RATE_LIMIT": "1000000/minute",
-            "BUGFLOW_TOKEN_RATE_LIMIT": "1000000/minute",
-            "BUGFLOW_LOG_LEVEL": "WARNING",
-            "OMP_NUM_THREADS": "1",
-        }
-        run_bugflow(environment, "db", "upgrade")
-        run_bugflow(environment, "users", "create", "pm", "--role", "pm", "--admin", "--password-stdin", stdin=PASSWORD)
-        with api_of(environment) as (client, _, _process), ui_of(environment, str(client.base_url)) as ui_url:
-            fill(client, texts)
-            figures |= asyncio.run(measure(ui_url))
-    print(json.dumps(figures, indent=1))
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    with (
+        trial("xamarin") as house,
+        api_of(house.environment) as (client, _, _process),
+        ui_of(house.environment, str(client.base_url)) as ui_url,
+    ):
+        fill(client, to_texts(pl.read_parquet(house.files).gather_every(40).head(N_BUGS).fill_null("")))
+        house.figures.update(asyncio.run(measure(ui_url)))
 
 
 @contextmanager

@@ -4,22 +4,15 @@ Run `python benchmarks/retraining.py [--json FILE]` on a quiet machine; needs th
 installation is the default one: one process answers and trains. Its people have given the work of one team to another.
 """
 
-import argparse
-import hashlib
-import json
-import os
-import sys
-import tempfile
 import threading
 import time
-from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
 import polars as pl
 
 from bugflow.ml.reports import to_texts
-from house import PASSWORD, api_of, describe, run_bugflow
+from house import api_of, trial
 
 N_BUGS, N_CORRECTED = 400, 50
 N_BEFORE = 600  # requests before the correction, for comparison
@@ -28,35 +21,14 @@ FORMER, NEW = "Backend", "DevOps"
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--json", type=Path, help="Where the figures go, for machines.")
-    options = arguments.parse_args()
-    data = Path(os.environ.get("BUGFLOW_BENCH_DATA", "../shared/data")) / "bugs" / "xamarin.parquet"
-    if not data.is_file():
-        sys.exit(f"Skipped: there is no {data}. Set BUGFLOW_BENCH_DATA.")
-    texts = to_texts(pl.read_parquet(data).gather_every(40).head(N_BUGS + 200).fill_null(""))
-    figures = describe(hashlib.sha256(data.read_bytes()).hexdigest()[:16])
-    with tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | {
-            "BUGFLOW_DATA_DIR": f"{folder}/data",
-            "BUGFLOW_RATE_LIMIT": "1000000/minute",
-            "BUGFLOW_LOG_LEVEL": "WARNING",
-            "OMP_NUM_THREADS": "1",
-        }
-        run_bugflow(environment, "db", "upgrade")
-        run_bugflow(environment, "users", "create", "pm", "--role", "pm", "--password-stdin", stdin=PASSWORD)
-        with api_of(environment) as (client, _, _process):
-            bugs = []
-            for text in texts[:N_BUGS]:
-                body = {"title": text.title, "description": text.description or text.title, "project": "Ledger"}
-                answer = client.post("/report_bug", json=body)
-                answer.raise_for_status()
-                bugs.append(answer.json())
-            asked = [f"{text.title} once more" for text in texts[N_BUGS:]]
-            figures |= measure(client, bugs, asked)
-    print(json.dumps(figures, indent=1))
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    with trial("xamarin") as house, api_of(house.environment) as (client, _, _process):
+        texts = to_texts(pl.read_parquet(house.files).gather_every(40).head(N_BUGS + 200).fill_null(""))
+        bugs = []
+        for text in texts[:N_BUGS]:
+            body = {"title": text.title, "description": text.description or text.title, "project": "Ledger"}
+            bugs.append(client.post("/report_bug", json=body).raise_for_status().json())
+        asked = [f"{text.title} once more" for text in texts[N_BUGS:]]
+        house.figures.update(measure(client, bugs, asked))
 
 
 def measure(client: Any, bugs: list[dict[str, Any]], asked: list[str]) -> dict[str, Any]:

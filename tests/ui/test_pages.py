@@ -313,6 +313,26 @@ def test_the_search_of_the_url_is_the_one_that_is_asked(api: FakeApi, page_of: O
     assert not any("Cart is empty" in label for label in shown)
 
 
+@pytest.mark.parametrize(
+    ("status", "view", "sort"),
+    [("In Arbeit", "Alle", "Älteste"), ("En curso", "Todos", "Más antiguos"), ("in_progress", "all", "created_at")],
+)
+def test_a_link_from_somebody_who_reads_another_language_shows_the_same_bugs(
+    api: FakeApi, page_of: Open, status: str, view: str, sort: str
+) -> None:
+    api.add_bug("Cart is empty")
+    api.add_bug("Login fails", status="in_progress")
+    app = page_of("pm", "bugs", status=status, view=view, sort=sort)
+    assert app.multiselect(key="status").value == ["in_progress"]
+    assert app.selectbox(key="sort").value == "created_at"
+    assert app.session_state["view"] == "all"
+    shown = [link.label for link in links(app)]
+    assert any("Login fails" in label for label in shown)
+    assert not any("Cart is empty" in label for label in shown)
+    app.multiselect(key="status").set_value([]).run()
+    assert app.multiselect(key="status").value == [], "what the reader chooses counts from then on"
+
+
 def test_more_than_a_page_of_bugs_is_turned_to(api: FakeApi, page_of: Open) -> None:
     for number in range(30):
         api.add_bug(f"Bug number {number}")

@@ -5,7 +5,7 @@ Catalogues are read from their source (`locales/es.po`), so there is nothing to 
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -131,6 +131,27 @@ def _templates(code: str) -> list[_Template]:
     pairs = [(key.removeprefix(begin), text) for key, text in known.items() if str(key).startswith(begin) and text]
     pairs.sort(key=lambda pair: -len(re.sub(r"\{[^}]*\}", "", pair[0])))
     return [_Template(_pattern(template), text) for template, text in pairs]
+
+
+def understood(names: Names[Key], labels: Iterable[str]) -> list[Key]:
+    """What labels stand for, in whatever language they were written; a key itself is understood, too."""
+    keys = {str(key): key for key in names}
+    for code in (ENGLISH, *_installation.files):
+        with reading(code):
+            keys |= {label: key for key, label in names.items()}
+    return [keys[label] for label in labels if label in keys]
+
+
+def follow_link(key: str, names: Names[Key], *, many: bool) -> bool:
+    """Let the widget of this key take up what the address says of it, in whatever language; whether it said anything.
+
+    Streamlit writes the labels of what was chosen into the address, and reads those of the reader's language only.
+    """
+    chosen = understood(names, st.query_params.get_all(key))
+    if not chosen or key in st.session_state:
+        return False
+    st.session_state[key] = [str(one) for one in chosen] if many else chosen[0]
+    return True
 
 
 # -- Choosing ---

@@ -14,6 +14,7 @@ from bugflow.schemas.bugs import BugFilter, BugPage, BugRead, BugUpdate
 from bugflow.ui import look, toasts, triage, trouble
 from bugflow.ui.components.board import Answer, Move, draw_board
 from bugflow.ui.format import SEVERITY_NAMES, STATUS_NAMES
+from bugflow.ui.language import follow_link
 from bugflow.ui.language import gettext as _
 from bugflow.ui.session import Session, current
 
@@ -30,6 +31,7 @@ def wanted_bugs(session: Session) -> BugFilter:
     first, second, third, fourth = st.columns([3, 3, 3, 2], vertical_alignment="bottom")
     text = first.text_input(_("Search"), key="q", bind="query-params", placeholder=_("Words"), icon=":material/search:")
     team = second.multiselect(_("Team"), session.team_names, key="team", bind="query-params", placeholder=_("All"))
+    follow_link("severity", SEVERITY_NAMES, many=True)
     severity = third.multiselect(
         _("Severity"),
         [str(one) for one in reversed(Severity)],

@@ -9,7 +9,7 @@ from bugflow.schemas.accounts import Me
 from bugflow.schemas.bugs import BugFilter, BugRead
 from bugflow.ui import look, triage, trouble
 from bugflow.ui.format import MOVE_ICONS, MOVE_NAMES, SEVERITY_NAMES, STATUS_NAMES
-from bugflow.ui.language import Names, mark, number_text
+from bugflow.ui.language import Names, follow_link, mark, number_text
 from bugflow.ui.language import gettext as _
 from bugflow.ui.session import Session, current
 
@@ -36,10 +36,11 @@ def wanted_bugs(me: Me, session: Session) -> BugFilter:
     """The filter widgets, each bound to a part of the URL, as the API's filter."""
     views = {key: name for key, name in VIEWS.items() if key != "team" or me.team}
     first_view = {Role.TESTER: "reported", Role.DEVELOPER: "assigned", Role.PM: "all"}[me.role]
+    followed = follow_link("view", VIEWS, many=False)
     view = st.segmented_control(
         _("View"),
         list(views),
-        default=first_view,
+        default=None if followed else first_view,
         format_func=lambda key: views[key],
         required=True,
         key="view",
@@ -55,7 +56,10 @@ def wanted_bugs(me: Me, session: Session) -> BugFilter:
         icon=":material/search:",
         type="search",
     )
+    follow_link("sort", SORTS, many=False)
     sort = order.selectbox(_("Order"), list(SORTS), format_func=lambda key: SORTS[key], key="sort", bind="query-params")
+    follow_link("status", STATUS_NAMES, many=True)
+    follow_link("severity", SEVERITY_NAMES, many=True)
     with st.expander(_("Filters"), icon=":material/filter_list:", expanded=has_filters()):
         first, second = st.columns(2)
         status = first.multiselect(

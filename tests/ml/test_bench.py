@@ -123,7 +123,7 @@ def test_corrections_of_a_tracker_never_seen_are_replayed(run: Bench, monkeypatc
     team, severity = measure_feedback(run)
     rows = {(row["n"], row["name"]): row for row in team.rows}
     assert {name for n, name in rows if n} == {
-        "no learning", "commonest label", "nearest", "refit", "adapted", "adapted, a fifth flipped",
+        "no learning", "commonest label", "memory only", "nearest", "refit", "adapted", "adapted, a fifth flipped",
     }  # fmt: skip
     assert {row["n_trackers"] for row in team.rows} == {3}
     assert rows[100, "adapted"]["accuracy"] > rows[100, "commonest label"]["accuracy"]

@@ -10,11 +10,10 @@ from bugflow.domain.feedback import FeedbackKind
 from bugflow.domain.predictions import BugText, Task
 from bugflow.ml.duplicates.index import POOL
 from bugflow.ml.duplicates.search import DuplicateSearch
-from bugflow.ml.live import Recall, Remembered
+from bugflow.ml.live import NEAR, Recall, Remembered
 from bugflow.ml.text import clean
 
-NEAR, RIGHT = 0.80, 0.96
-"""Cosine from which on the nearest labelled report had the same team in 96 of 100 cases (125 pairs, five trackers)."""
+RIGHT = 0.96  # how often a memory is, see `NEAR`
 REMEMBERED = frozenset({Task.TEAM})
 """Of severities the nearest had the same in half of the cases, whatever the cosine: people disagree on them."""
 

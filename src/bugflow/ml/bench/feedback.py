@@ -14,6 +14,7 @@ from bugflow.ml.bench.bench import Bench
 from bugflow.ml.bench.tables import Table
 from bugflow.ml.calibration import decide
 from bugflow.ml.encoder import Encoder
+from bugflow.ml.live import NEAR
 from bugflow.ml.metrics import accuracy, calibration_error, macro_f1
 from bugflow.ml.train.adapt import adapt
 from bugflow.ml.train.corrections import Corrections
@@ -38,8 +39,10 @@ _COLUMNS = {
 _NOTES = (
     "The tracker's first reports in the order of time, with the labels of its people, are the corrections; the next "
     f"{N_SCORED} are scored; means over trackers. The model that is corrected learned from the other trackers only.",
-    "Commonest label: of the corrections. Nearest: the label of the corrected report nearest in meaning. Refit: the "
-    f"base trained again on its data and the corrections, each of which counts {REFIT_WEIGHT:.0f}.",
+    "Commonest label: of the corrections. Memory only: the base, but where a corrected report says nearly the same "
+    f"(cosine {NEAR}) its label, as the product answers for teams until the next model. Nearest: the label of the "
+    "corrected report nearest in meaning. Refit: the base trained again on its data and the corrections, each of which "
+    f"counts {REFIT_WEIGHT:.0f}.",
     f"A fifth flipped: {FLIPPED:.0%} of the labels replaced by a random other one.",
 )
 
@@ -106,6 +109,7 @@ def _score_all(replay: Replay, recipe: Recipe) -> Iterator[tuple[int, str, dict[
                 "commonest label": lambda known, asked: _score_answers(
                     data, asked, np.full(len(asked), np.bincount(data.truth[known]).argmax())
                 ),
+                "memory only": lambda known, asked: _score_answers(data, asked, _remember(replay, known, asked)),
                 "nearest": lambda known, asked: _score_answers(data, asked, _nearest(replay, known, asked)),
                 "refit": lambda known, asked: _score(_refit(replay, recipe, known), data, asked),
                 "adapted": lambda known, asked: _adapt(replay, known, asked, _labels(data, known)),
@@ -140,10 +144,25 @@ def _refit(replay: Replay, recipe: Recipe, known: Index) -> Artifact:
     return replace(replay.base, model=fitted.model, calibration=fitted.calibration)
 
 
+def _remember(replay: Replay, known: Index, asked: Index) -> Index:
+    """The base's answers; where all near twins among the corrected reports have one label, that one."""
+    features = replay.data.features.rows(asked)
+    answers = replay.base.calibration.answer(replay.base.model.score(features), features.projects)[1].copy()
+    labels = replay.data.truth[known]
+    for row, near in enumerate(_cosines(replay, known, asked) >= NEAR):
+        if len(np.unique(labels[near])) == 1:
+            answers[row] = labels[near][0]
+    return answers
+
+
 def _nearest(replay: Replay, known: Index, asked: Index) -> Index:
+    return np.asarray(replay.data.truth[known][_cosines(replay, known, asked).argmax(axis=1)])
+
+
+def _cosines(replay: Replay, known: Index, asked: Index) -> NDArray[np.float32]:
+    """Of each asked report with each known one, [asked, known]."""
     vectors = replay.encoder.encode(replay.data.texts(np.concatenate([known, asked])))
-    nearest = (vectors[len(known) :] @ vectors[: len(known)].T).argmax(axis=1)
-    return np.asarray(replay.data.truth[known][nearest])
+    return np.asarray(vectors[len(known) :] @ vectors[: len(known)].T)
 
 
 def _score(artifact: Artifact, data: Dataset, rows: Index) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session, joinedload
 from bugflow.db.tables import DuplicateVerdict, Feedback
 from bugflow.domain.duplicates import DuplicateDecision
 from bugflow.domain.predictions import Severity, Task
+from bugflow.ml.live import NEAR
 from bugflow.schemas.review import Contradiction, WordRead
-from bugflow.services.memory import NEAR
 from bugflow.services.review.words import Words, find_words
 
 LEVELS_APART = 2

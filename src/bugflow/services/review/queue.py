@@ -14,13 +14,13 @@ from bugflow.domain.feedback import FeedbackKind
 from bugflow.domain.predictions import Task
 from bugflow.domain.review import Cause, closest, uncertainty
 from bugflow.ml import review
+from bugflow.ml.live import NEAR
 from bugflow.schemas.bugs import BugRead
 from bugflow.schemas.predictions import StoredPrediction
 from bugflow.schemas.review import ReviewItem, ReviewQueue
 from bugflow.services import predictions
 from bugflow.services.bugs import reading
 from bugflow.services.duplicates import fingerprints
-from bugflow.services.memory import NEAR
 from bugflow.services.predictions import LEAST_ALIKE
 from bugflow.services.review.waiting import Waiting, find_waiting
 from bugflow.services.review.words import Words, find_words

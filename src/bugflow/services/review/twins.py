@@ -12,9 +12,10 @@ from bugflow.domain.bugs import SetBy, Status
 from bugflow.domain.review import Cause
 from bugflow.ml.duplicates.index import POOL
 from bugflow.ml.duplicates.search import DuplicateSearch
+from bugflow.ml.live import NEAR
 from bugflow.services import registry
 from bugflow.services.duplicates import fingerprints
-from bugflow.services.memory import NEAR, REMEMBERED
+from bugflow.services.memory import REMEMBERED
 from bugflow.services.review.words import find_words
 
 

@@ -64,7 +64,16 @@ from bugflow.schemas.registry import (
     StepBack,
 )
 from bugflow.schemas.review import Contradiction, ReviewQueue
-from bugflow.schemas.stats import Acceptance, Accuracy, FeedbackWeek, Overview, SeverityCount, TeamLoad, TrendDay
+from bugflow.schemas.stats import (
+    Acceptance,
+    Accuracy,
+    FeedbackWeek,
+    Overview,
+    SeverityCount,
+    TeamLoad,
+    TrendDay,
+    TriageWeek,
+)
 from bugflow.schemas.teams import TagCreate, TagPatch, TagRead
 
 Answer = TypeVar("Answer")
@@ -338,6 +347,9 @@ class Client:
 
     def list_feedback_weeks(self) -> list[FeedbackWeek]:
         return self._ask(list[FeedbackWeek], "GET", f"{V1}/stats/feedback")
+
+    def list_triage_weeks(self) -> list[TriageWeek]:
+        return self._ask(list[TriageWeek], "GET", f"{V1}/stats/triage")
 
     def list_trend(self, *, days: int = 90) -> list[TrendDay]:
         return self._ask(list[TrendDay], "GET", f"{V1}/stats/trends", params={"days": days})

@@ -45,6 +45,7 @@ def scrape(house: House) -> dict[str, float]:
 def test_a_model_that_nobody_asked_yet_has_no_figures(pia: Person) -> None:
     found = health(pia)["team"]
     assert (found["model"], found["n_predicted"], found["drift"]) == ("team-7", 0, "unknown")
+    assert found["reliability"] == found["tradeoff"] == []
     assert found["acceptance"] is found["coverage"] is found["calibration_error"] is found["since"] is None
 
 
@@ -71,7 +72,10 @@ def test_calibration_is_told_once_enough_people_spoke(house: House, pia: Person)
         bug_id = pia.report()["id"]
         team = "Backend" if number < 40 else "Mobile"
         pia.post("/api/v1/feedback", json={"bug_id": bug_id, "task": "team", "label": team})
-    assert health(pia)["team"]["calibration_error"] == pytest.approx(0.11)
+    found = health(pia)["team"]
+    assert found["calibration_error"] == pytest.approx(0.11)
+    assert found["reliability"] == [{"confidence": 0.91, "right": 0.8, "n": 50}]
+    assert [(point["coverage"], point["precision"]) for point in found["tradeoff"]][-1] == (1.0, 0.8)
 
 
 def test_reports_that_change_are_noticed_with_what_to_do_and_a_new_model_starts_anew(house: House, pia: Person) -> None:

@@ -160,6 +160,7 @@ REQUESTS: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "GET /api/v1/stats/teams": lambda _: {},
     "GET /api/v1/stats/accuracy": lambda _: {},
     "GET /api/v1/stats/feedback": lambda _: {},
+    "GET /api/v1/stats/triage": lambda _: {},
     "GET /api/v1/stats/trends": lambda _: {},
     "GET /api/v1/stats/acceptance": lambda _: {},
     "GET /api/v1/stats/health": lambda _: {},

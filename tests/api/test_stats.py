@@ -87,6 +87,15 @@ def story(house: House, pia: Person, dev: Person) -> House:
     return house
 
 
+def test_the_wait_for_a_person_is_told_by_the_week_in_which_bugs_came(story: House, pia: Person) -> None:
+    weeks = [tuple(week.values()) for week in stats(pia, "triage", weeks=3)]
+    assert weeks == [
+        ("2026-02-23", 0, 0, None),
+        ("2026-03-02", 3, 2, 3.0),  # 2 and 4 h; nobody came to bug 2 since it was reported
+        ("2026-03-09", 3, 2, 3.0),  # 6 and 0 h; nobody came to bug 5
+    ]
+
+
 def test_the_overview_counts_what_happened(story: House, pia: Person, dev: Person) -> None:
     overview = stats(dev, "overview")
     assert overview == {

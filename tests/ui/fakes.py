@@ -98,6 +98,7 @@ class FakeApi:
         self.channels: dict[int, dict[str, Any]] = {}
         self.test_problem: str | None = None
         self.healths: list[dict[str, Any]] = []
+        self.triage: list[dict[str, Any]] = []
 
     @property
     def transport(self) -> httpx2.MockTransport:
@@ -207,6 +208,7 @@ class FakeApi:
             (r"GET /stats/severity", self._severities),
             (r"GET /stats/teams", self._loads),
             (r"GET /stats/feedback", lambda: [{**self._week(), "week": date(2026, 1, 5).isoformat()}]),
+            (r"GET /stats/triage", lambda: self.triage),
             (r"GET /stats/trends", lambda: [{"day": "2026-01-05", "n_reported": 1, "n_resolved": 0, "n_open": 1}]),
             (r"GET /stats/acceptance", list),
             (r"GET /stats/health", lambda: list(self.healths)),

@@ -1,5 +1,6 @@
 """The pages' logic, against an API in memory."""
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -525,13 +526,34 @@ def test_a_silent_comparison_says_who_alone_was_right(api: FakeApi, page_of: Ope
     assert "Right alone: team-1 2, team-3 7." in html_of(app)
 
 
+NO_CURVES: dict[str, Any] = {"reliability": [], "tradeoff": []}
+
+
+def test_analytics_draw_the_wait_for_a_person_and_how_sure_a_model_may_be(api: FakeApi, page_of: Open) -> None:
+    titles = ("Time to triage", "Reliability", "Precision and coverage")
+    assert html_of(page_of("pm", "analytics")).count("Nothing to draw yet") > len(titles)
+    api.triage = [{"week": "2026-01-05", "n_reported": 4, "n_triaged": 3, "median_hours": 2.5}]
+    counts = {"n_predicted": 500, "n_corrected": 40, "n_spoken": 90, "acceptance": 0.92, "coverage": 0.35}
+    facts: dict[str, Any] = {"model": "team-1", "since": None, "drift": "steady", "drift_indices": {}}
+    curves = {
+        "reliability": [{"confidence": 0.55, "right": 0.5, "n": 60}, {"confidence": 0.91, "right": 0.8, "n": 30}],
+        "tradeoff": [{"confidence": 0.9, "coverage": 0.5, "precision": 0.97}],
+    }
+    api.healths = [{"task": "team", **counts, **facts, "calibration_error": 0.1, "advice": "", **curves}]
+    drawn = [chart.proto.spec for chart in page_of("pm", "analytics").get("plotly_chart")]
+    by_key = [json.loads(spec)["data"] for spec in drawn]
+    assert any(data[0].get("y") == [2.5] for data in by_key)
+    assert any(len(data) == 2 and data[1]["y"] == [0.5, 0.8] for data in by_key)
+    assert any((data[0].get("x"), data[0].get("y")) == ([0.5], [0.97]) for data in by_key)
+
+
 def test_a_pm_sees_how_a_model_does_since_it_answers_and_what_to_do(api: FakeApi, page_of: Open) -> None:
     app = page_of("pm", "models")
     assert "How it does since it answers" not in html_of(app), "it has not answered yet"
     counts = {"n_predicted": 500, "n_corrected": 40, "n_spoken": 90, "acceptance": 0.92, "coverage": 0.35}
     facts = {"model": "team-1", "since": None, "calibration_error": None, "drift_indices": {"project": 0.4}}
     advice = "The projects that reports come from changed since it began to answer."
-    api.healths = [{"task": "team", **counts, **facts, "drift": "far", "advice": advice}]
+    api.healths = [{"task": "team", **counts, **facts, "drift": "far", "advice": advice, **NO_CURVES}]
     shown = html_of(page_of("pm", "models"))
     assert "Its newest 500 predictions; people spoke on 90." in shown
     assert "<dt>Reports</dt><dd>far</dd>" in shown

@@ -7,7 +7,16 @@ from fastapi import APIRouter, Depends, Query
 from bugflow.api.deps import May, Now, ReadSession, RuntimeDep
 from bugflow.domain.accounts import Action, Actor
 from bugflow.schemas.health import ModelHealth
-from bugflow.schemas.stats import Acceptance, Accuracy, FeedbackWeek, Overview, SeverityCount, TeamLoad, TrendDay
+from bugflow.schemas.stats import (
+    Acceptance,
+    Accuracy,
+    FeedbackWeek,
+    Overview,
+    SeverityCount,
+    TeamLoad,
+    TrendDay,
+    TriageWeek,
+)
 from bugflow.services import health, stats
 from bugflow.services.review.accuracy import measure_accuracy
 
@@ -40,6 +49,14 @@ def feedback(
 ) -> list[FeedbackWeek]:
     """Corrections and confirmations by week, oldest first."""
     return stats.feedback_weeks(session, n_weeks=weeks, now=now)
+
+
+@v1.get("/triage")
+def triage(
+    _actor: StatsReader, session: ReadSession, now: Now, weeks: Annotated[int, Query(ge=1, le=260)] = 26
+) -> list[TriageWeek]:
+    """How long reports waited for a person, by week, oldest first."""
+    return stats.triage_weeks(session, n_weeks=weeks, now=now)
 
 
 @v1.get("/trends")

@@ -73,11 +73,15 @@ def quadratic_kappa(truth: Positions, predicted: Positions, *, n_labels: int) ->
 
 def calibration_error(confidence: Probabilities, right: NDArray[np.bool_]) -> float:
     """Expected calibration error in [0, 1] over `N_BINS` equally wide bins of the confidence [n] in the answers."""
-    if not len(right):
-        return 0.0
+    gaps = [n * abs(said - found) for said, found, n in reliability(confidence, right)]
+    return sum(gaps) / len(right) if gaps else 0.0
+
+
+def reliability(confidence: Probabilities, right: NDArray[np.bool_]) -> list[tuple[float, float, int]]:
+    """Mean confidence, share that is right, and number of the answers in each of `N_BINS` bins that has any."""
     bins = np.minimum((confidence * N_BINS).astype(np.int64), N_BINS - 1)
-    gap = np.bincount(bins, weights=confidence - right, minlength=N_BINS)
-    return float(np.abs(gap).sum() / len(right))
+    n, said, found = (np.bincount(bins, weights=one, minlength=N_BINS) for one in (None, confidence, right))
+    return [(float(said[bin_] / n[bin_]), float(found[bin_] / n[bin_]), int(n[bin_])) for bin_ in np.flatnonzero(n)]
 
 
 def severe_scores(truth: Positions, predicted: Positions, *, severe: frozenset[int]) -> tuple[float, float]:

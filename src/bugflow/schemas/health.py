@@ -7,6 +7,27 @@ from bugflow.domain.predictions import Task
 from bugflow.schemas.base import Read
 
 
+class Reliability(Read):
+    """Answers of about the same confidence: their mean confidence, and which share of them was right."""
+
+    confidence: float
+    right: float
+    n: int
+
+
+class Tradeoff(Read):
+    """What acting on every answer of at least this confidence would have meant.
+
+    Attributes:
+        coverage: Share of the reports on which the machine would have acted.
+        precision: Of these, the share that nobody corrected.
+    """
+
+    confidence: float
+    coverage: float
+    precision: float
+
+
 class ModelHealth(Read):
     """How what answers for one field does, over its newest reports.
 
@@ -19,6 +40,8 @@ class ModelHealth(Read):
         drift: How far its newest reports have moved from its first ones.
         drift_indices: Population stability index, by confidence, label, project and length.
         advice: What to do; empty if nothing.
+        reliability: By confidence, rising, of those on which people spoke; empty with fewer than 50.
+        tradeoff: By coverage, rising; empty without reports.
     """
 
     task: Task
@@ -33,3 +56,5 @@ class ModelHealth(Read):
     drift: Drift
     drift_indices: dict[str, float]
     advice: str
+    reliability: list[Reliability]
+    tradeoff: list[Tradeoff]

@@ -61,6 +61,20 @@ class FeedbackWeek(Read):
     n_corrections_total: int
 
 
+class TriageWeek(Read):
+    """How long reports of the week that starts on this Monday waited for a person.
+
+    Attributes:
+        n_triaged: Of those reported, how many a person has moved, assigned, corrected or confirmed.
+        median_hours: Until the first of these; None where nobody did any.
+    """
+
+    week: date
+    n_reported: int
+    n_triaged: int
+    median_hours: float | None
+
+
 class TrendDay(Read):
     day: date
     n_reported: int

@@ -1,5 +1,6 @@
 """How the models do since they answer, and where the loop stands: figures to watch, each from a bounded query."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,10 +16,11 @@ from bugflow.domain.drift import Drift, Movement, compare
 from bugflow.domain.feedback import FeedbackKind
 from bugflow.domain.predictions import Decision, Task
 from bugflow.domain.registry import RunState, Stage
-from bugflow.ml.metrics import calibration_error
-from bugflow.schemas.health import ModelHealth
+from bugflow.ml.metrics import calibration_error, reliability
+from bugflow.schemas.health import ModelHealth, Reliability, Tradeoff
 
 N_REPORTS = 500  # on each side of a comparison: chance then moves a histogram of ten bins by 0.04, a real shift by 0.1
+N_POINTS = 20  # of the curve of precision against coverage
 FEWEST_SPOKEN = 50  # with fewer the calibration error of a perfect model is above 0.1
 
 _FEATURES = {
@@ -78,11 +80,13 @@ def _health_of(session: Session, task: Task, version: str) -> ModelHealth:
     n_corrected = sum(kind is not FeedbackKind.CONFIRMATION for _, (kind, _) in spoken)
     n_acted = sum(row.decision is Decision.AUTO for row in newest)
     movement = _movement(newest, _rows(session, task, version, newest=False))
-    error = None
+    error, bins = None, []
     if len(spoken) >= FEWEST_SPOKEN:
         confidence = np.asarray([row.confidence for row, _ in spoken], np.float64)
         right = np.asarray([row.label == label for row, (_, label) in spoken], bool)
         error = round(calibration_error(confidence, right), 4)
+        bins = reliability(confidence, right)
+    corrected = {row.bug_id for row, (kind, _) in spoken if kind is not FeedbackKind.CONFIRMATION}
     return ModelHealth(
         task=task,
         model=version,
@@ -100,7 +104,24 @@ def _health_of(session: Session, task: Task, version: str) -> ModelHealth:
         drift=movement.word,
         drift_indices={name: round(index, 4) for name, index in movement.indices.items()},
         advice=_advice(movement),
+        reliability=[Reliability(confidence=round(said, 4), right=round(found, 4), n=n) for said, found, n in bins],
+        tradeoff=_tradeoff([(row.confidence, row.bug_id not in corrected) for row in newest]),
     )
+
+
+def _tradeoff(answers: Sequence[tuple[float, bool]]) -> list[Tradeoff]:
+    """Precision at each twentieth of the coverage; `answers`: confidence, and whether it was kept."""
+    surest = sorted(answers, key=lambda answer: -answer[0])
+    kept = np.cumsum([is_kept for _, is_kept in surest])
+    sizes = sorted({math.ceil(len(surest) * part / N_POINTS) for part in range(1, N_POINTS + 1)} - {0})
+    return [
+        Tradeoff(
+            confidence=round(surest[n - 1][0], 4),
+            coverage=round(n / len(surest), 4),
+            precision=round(float(kept[n - 1]) / n, 4),
+        )
+        for n in sizes
+    ]
 
 
 def _rows(session: Session, task: Task, version: str, *, newest: bool) -> Sequence[Row[Any]]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
@@ -13,7 +13,7 @@ from bugflow.domain.accounts import Actor
 from bugflow.domain.bugs import EventKind, Status
 from bugflow.domain.feedback import FeedbackKind
 from bugflow.domain.predictions import Decision, Severity, Task
-from bugflow.schemas.stats import Acceptance, FeedbackWeek, Overview, SeverityCount, TeamLoad, TrendDay
+from bugflow.schemas.stats import Acceptance, FeedbackWeek, Overview, SeverityCount, TeamLoad, TrendDay, TriageWeek
 from bugflow.services.feedback import count_corrections
 from bugflow.services.retraining import count_new
 
@@ -49,15 +49,14 @@ def overview(session: Session, actor: Actor, *, retrain_after: int, now: datetim
         n_corrections=count_corrections(session),
         n_new_corrections=count_new(session),
         retrain_after_corrections=retrain_after,
-        median_hours_to_triage=_median_hours(_triage_times(session, now)),
+        median_hours_to_triage=_median_hours(_triage_times(session, now - timedelta(days=RECENT_DAYS))),
         median_hours_to_resolve=_median_hours(_resolution_times(session, now)),
         acceptance=_recent_acceptance(session, now),
     )
 
 
-def _triage_times(session: Session, now: datetime) -> Sequence[tuple[datetime, datetime]]:
-    """When recent bugs were filed and when a person first moved, assigned, corrected or confirmed them."""
-    since = now - timedelta(days=RECENT_DAYS)
+def _triage_times(session: Session, since: datetime) -> Sequence[tuple[datetime, datetime]]:
+    """When bugs were filed and when a person first moved, assigned, corrected or confirmed them."""
     by_person = [EventKind.CHANGED, EventKind.CORRECTED, EventKind.CONFIRMED]
     first = (
         select(BugEvent.bug_id, func.min(BugEvent.created_at).label("at"))
@@ -126,8 +125,7 @@ def team_loads(session: Session) -> list[TeamLoad]:
 
 def feedback_weeks(session: Session, *, n_weeks: int, now: datetime) -> list[FeedbackWeek]:
     """What people said about predictions, week by week, oldest first, empty weeks too."""
-    this_monday = _monday(now.date())
-    weeks = [this_monday - timedelta(weeks=n) for n in reversed(range(n_weeks))]
+    weeks = _weeks(n_weeks, now)
     counts: Counter[tuple[date, FeedbackKind]] = Counter()
     n_before = 0
     for at, kind in session.execute(select(Feedback.created_at, Feedback.kind)):
@@ -148,6 +146,32 @@ def feedback_weeks(session: Session, *, n_weeks: int, now: datetime) -> list[Fee
             )
         )
     return answer
+
+
+def triage_weeks(session: Session, *, n_weeks: int, now: datetime) -> list[TriageWeek]:
+    """How long reports waited for a person, by the week in which they came, oldest first, empty weeks too."""
+    weeks = _weeks(n_weeks, now)
+    since = datetime.combine(weeks[0], time(), UTC)
+    filed_at = session.scalars(select(Bug.created_at).where(Bug.created_at >= since)).all()
+    reported = Counter(map(_monday, _days(filed_at)))
+    times: dict[date, list[tuple[datetime, datetime]]] = {}
+    for filed, triaged in _triage_times(session, since):
+        times.setdefault(_monday(filed.astimezone(UTC).date()), []).append((filed, triaged))
+    return [
+        TriageWeek(
+            week=week,
+            n_reported=reported[week],
+            n_triaged=len(times.get(week, [])),
+            median_hours=_median_hours(times.get(week, [])),
+        )
+        for week in weeks
+    ]
+
+
+def _weeks(n: int, now: datetime) -> list[date]:
+    """The Mondays of the last n weeks, oldest first."""
+    this_monday = _monday(now.astimezone(UTC).date())
+    return [this_monday - timedelta(weeks=ago) for ago in reversed(range(n))]
 
 
 def _monday(day: date) -> date:

@@ -9,15 +9,17 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
 from bugflow.domain.bugs import Status
-from bugflow.domain.predictions import Severity
+from bugflow.domain.predictions import Severity, Task
+from bugflow.schemas.health import ModelHealth
 from bugflow.schemas.registry import PromiseRead
-from bugflow.schemas.stats import Acceptance, FeedbackWeek, SeverityCount, TeamLoad, TrendDay
+from bugflow.schemas.stats import Acceptance, FeedbackWeek, SeverityCount, TeamLoad, TrendDay, TriageWeek
 from bugflow.ui.format import SEVERITY_NAMES, STATUS_NAMES, TASK_NAMES, label_name
 from bugflow.ui.language import gettext as _
 from bugflow.ui.language import locale
 
 SEVERITY_COLORS = {"critical": "#ff1744", "high": "#ff9100", "medium": "#ffc400", "low": "#1de9b6"}
 FUCHSIA = "#e040fb"
+TASK_COLORS = {Task.SEVERITY: "#ff4081", Task.TEAM: "#7c4dff"}
 CONFIG: dict[str, Any] = {"displayModeBar": False, "responsive": True}
 
 
@@ -121,11 +123,77 @@ def trend_lines(days: Sequence[TrendDay]) -> go.Figure:
     return _dated(_framed(figure), [one.day for one in days])
 
 
+def triage_bars(weeks: Sequence[TriageWeek]) -> go.Figure:
+    figure = go.Figure(
+        go.Bar(
+            x=[one.week for one in weeks],
+            y=[one.median_hours for one in weeks],
+            marker={"color": "#00b8d4", "cornerradius": 4},
+            customdata=[(one.n_triaged, one.n_reported) for one in weeks],
+            hovertemplate=_(
+                "{hours} h, of {n} bugs of {all}",
+                hours="%{y}",
+                n="%{customdata[0]}",
+                all="%{customdata[1]}",
+            )
+            + "<extra></extra>",
+        )
+    )
+    return _dated(_framed(figure), [one.week for one in weeks]).update_layout(showlegend=False)
+
+
+def reliability_dots(healths: Sequence[ModelHealth]) -> go.Figure:
+    """How often each field was right, by how sure it was; a larger dot stands for more bugs."""
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dot", "color": "#9aa0b4"}, hoverinfo="skip", showlegend=False
+    )
+    for one in healths:
+        most = max((bin_.n for bin_ in one.reliability), default=1)
+        figure.add_scatter(
+            x=[bin_.confidence for bin_ in one.reliability],
+            y=[bin_.right for bin_ in one.reliability],
+            name=TASK_NAMES[one.task],
+            mode="markers",
+            marker={
+                "color": TASK_COLORS[one.task],
+                "size": [6 + 16 * (bin_.n / most) ** 0.5 for bin_ in one.reliability],
+            },
+            customdata=[bin_.n for bin_ in one.reliability],
+            hovertemplate=_("Sure: {x}. Right: {y}, of {n}", x="%{x:.0%}", y="%{y:.0%}", n="%{customdata}")
+            + "<extra></extra>",
+        )
+    _framed(figure).update_xaxes(tickformat=".0%", range=[0, 1.04], title={"text": _("Sure")})
+    return figure.update_yaxes(tickformat=".0%", range=[0, 1.04], title={"text": _("Right")})
+
+
+def tradeoff_lines(healths: Sequence[ModelHealth]) -> go.Figure:
+    figure = go.Figure()
+    for one in healths:
+        figure.add_scatter(
+            x=[point.coverage for point in one.tradeoff],
+            y=[point.precision for point in one.tradeoff],
+            name=TASK_NAMES[one.task],
+            mode="lines",
+            line={"color": TASK_COLORS[one.task], "width": 2.5},
+            customdata=[point.confidence for point in one.tradeoff],
+            hovertemplate=_(
+                "Sure by {sure} and more: {x} of the reports, {y} kept",
+                sure="%{customdata:.0%}",
+                x="%{x:.0%}",
+                y="%{y:.0%}",
+            )
+            + "<extra></extra>",
+        )
+    _framed(figure).update_xaxes(tickformat=".0%", range=[0, 1.04], title={"text": _("Coverage")})
+    return figure.update_yaxes(tickformat=".0%", range=[0, 1.04], title={"text": _("Precision")})
+
+
 def _dated(figure: go.Figure, days: Sequence[date]) -> go.Figure:
     """Days as figures: the names of months that the library knows are English. Short ones, to fit on a phone."""
     is_long = len(days) > 1 and days[-1] - days[0] > timedelta(days=120)
-    shown = "%Y-%m" if is_long else "%m-%d"
-    return figure.update_xaxes(tickformat=shown, hoverformat="%Y-%m-%d", nticks=6, tickangle=0)
+    shown, n = ("%Y-%m", 4) if is_long else ("%m-%d", 6)
+    return figure.update_xaxes(tickformat=shown, hoverformat="%Y-%m-%d", nticks=n, tickangle=0)
 
 
 def promise_curve(one: PromiseRead) -> go.Figure:

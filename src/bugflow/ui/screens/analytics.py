@@ -7,6 +7,7 @@ from html import escape
 import plotly.graph_objects as go
 import streamlit as st
 
+from bugflow.schemas.health import ModelHealth
 from bugflow.schemas.stats import Acceptance, Accuracy
 from bugflow.ui import charts, look, trouble
 from bugflow.ui.format import DASH, TASK_NAMES, percent
@@ -74,6 +75,32 @@ def accuracy_table(rows: Sequence[Accuracy]) -> None:
     )  # fmt: skip
 
 
+def sureness(healths: Sequence[ModelHealth]) -> None:
+    """Whether what answers now is as sure as it may be, over its newest reports."""
+    left, right = st.columns(2)
+    with left:
+        spoken = [one for one in healths if one.reliability]
+        chart(
+            _("Reliability"),
+            _(
+                "How sure BugFlow was, and how often it was right, where people spoke. Below the dotted line it is too "
+                "sure, above it not sure enough."
+            ),
+            spoken,
+            lambda: charts.reliability_dots(spoken),
+            key="reliability",
+        )
+    with right:
+        known = [one for one in healths if one.tradeoff]
+        chart(
+            _("Precision and coverage"),
+            _("If it acted only where it is surest: on which share of the reports, and how many of these were kept."),
+            known,
+            lambda: charts.tradeoff_lines(known),
+            key="tradeoff",
+        )
+
+
 @trouble.guarded
 def page() -> None:
     session = current()
@@ -90,6 +117,14 @@ def page() -> None:
     with right:
         chart(_("Team workload"), _("Open and in progress"), loads, lambda: charts.team_bars(loads), key="teams")
     trends()
+    triaged = session.keep("triage", client.list_triage_weeks, seconds=KEEP_SECONDS)
+    chart(
+        _("Time to triage"),
+        _("Median hours until a person moved, assigned, corrected or confirmed a report, by the week in which it came"),
+        [one for one in triaged if one.n_triaged],
+        lambda: charts.triage_bars(triaged),
+        key="triage",
+    )
     chart(
         _("Feedback"), _("Corrections so far, and confirmations each week"), weeks,
         lambda: charts.feedback_area(weeks), key="feedback",
@@ -103,6 +138,8 @@ def page() -> None:
     )
     if accepted:
         acceptance_table(accepted)
+    healths = session.keep("health", client.list_model_health, seconds=KEEP_SECONDS)
+    sureness(healths)
     measured = session.keep("accuracy", client.list_accuracy, seconds=KEEP_SECONDS)
     if measured:
         accuracy_table(measured)

@@ -9,7 +9,7 @@ from usearch.index import Index
 CONNECTIVITY = 16  # neighbours of a node
 BREADTH_BUILT = 128  # nodes looked at when one is added
 BREADTH_SEARCHED = 128
-"""And when one is searched. Of 60,000 reports' ten nearest, 99.97 % are among the hundred found; with 64, 99.6 %."""
+"""And when one is searched. Of 60,000 (250,000) vectors' ten nearest, 99.2 % (99.4 %) are among the hundred found."""
 
 
 class Neighbours:

@@ -75,7 +75,9 @@ def test_calibration_is_told_once_enough_people_spoke(house: House, pia: Person)
     found = health(pia)["team"]
     assert found["calibration_error"] == pytest.approx(0.11)
     assert found["reliability"] == [{"confidence": 0.91, "right": 0.8, "n": 50}]
-    assert [(point["coverage"], point["precision"]) for point in found["tradeoff"]][-1] == (1.0, 0.8)
+    assert found["tradeoff"] == [{"confidence": 0.91, "coverage": 1.0, "precision": 0.8}], (
+        "equally sure, so all or none"
+    )
 
 
 def test_reports_that_change_are_noticed_with_what_to_do_and_a_new_model_starts_anew(house: House, pia: Person) -> None:

@@ -110,18 +110,20 @@ def _health_of(session: Session, task: Task, version: str) -> ModelHealth:
 
 
 def _tradeoff(answers: Sequence[tuple[float, bool]]) -> list[Tradeoff]:
-    """Precision at each twentieth of the coverage; `answers`: confidence, and whether it was kept."""
+    """Precision at about each twentieth of the coverage; `answers`: confidence, and whether it was kept."""
     surest = sorted(answers, key=lambda answer: -answer[0])
-    kept = np.cumsum([is_kept for _, is_kept in surest])
-    sizes = sorted({math.ceil(len(surest) * part / N_POINTS) for part in range(1, N_POINTS + 1)} - {0})
-    return [
-        Tradeoff(
-            confidence=round(surest[n - 1][0], 4),
-            coverage=round(n / len(surest), 4),
-            precision=round(float(kept[n - 1]) / n, 4),
+    places = [math.ceil(len(surest) * part / N_POINTS) - 1 for part in range(1, N_POINTS + 1)] if surest else []
+    curve = []
+    for least in dict.fromkeys(surest[place][0] for place in places):
+        acted = [is_kept for confidence, is_kept in surest if confidence >= least]  # all that are as sure, not some
+        curve.append(
+            Tradeoff(
+                confidence=round(least, 4),
+                coverage=round(len(acted) / len(surest), 4),
+                precision=round(sum(acted) / len(acted), 4),
+            )
         )
-        for n in sizes
-    ]
+    return curve
 
 
 def _rows(session: Session, task: Task, version: str, *, newest: bool) -> Sequence[Row[Any]]:

@@ -181,6 +181,19 @@ def test_a_worker_reads_every_bug_once(shop: House, ann: Person, search: LiveSea
     assert similar["likely"] is True
 
 
+def test_what_was_read_of_a_bug_serves_learning_until_it_is_edited(
+    shop: House, ann: Person, search: LiveSearch
+) -> None:
+    database, encoder = shop.runtime.database, search.encoder.name
+    bug_id, edited = ann.report(CART)["id"], ann.report(CART_AGAIN)["id"]
+    while fingerprints.read_some(database, search):
+        pass
+    ann.patch(f"/api/v1/bugs/{edited}", json={"description": "Password field rejects umlauts"})
+    with database.read() as session:
+        assert [*fingerprints.find_read(session, [bug_id, edited, 999_999], encoder=encoder)] == [bug_id]
+        assert fingerprints.find_read(session, [bug_id], encoder="another-encoder") == {}
+
+
 def test_without_an_encoder_the_product_works_and_readyz_says_why(build: Build) -> None:
     opened = build(duplicates=NoSearch(problem="the encoder is damaged"))
     eve = opened.person("eve")

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bugflow.errors import ArtifactCorrupt
-from bugflow.ml.encoder import MODEL, SHIPPED_ENCODER, OnnxEncoder, load_encoder
+from bugflow.ml.encoder import MODEL, REMEMBERED, SHIPPED_ENCODER, OnnxEncoder, load_encoder
 from bugflow.ml.folder import MANIFEST, to_json
 
 
@@ -54,6 +54,24 @@ def test_several_threads_get_what_one_gets(encoder: OnnxEncoder) -> None:
     with ThreadPoolExecutor(4) as pool:
         got = list(pool.map(lambda text: encoder.encode([text])[0], texts))
     assert (np.asarray(got) == expected).all()
+
+
+def test_what_was_read_before_is_taken_up_and_not_read_again() -> None:
+    reading = load_encoder.__wrapped__()
+    made = {f"report {number}": np.eye(reading.n_dimensions, dtype=np.float16)[number] for number in range(3)}
+    reading.remember(made)
+    assert reading.remembers("report 2")
+    vectors = reading.encode([*made, "another one"])
+    assert (vectors[:3] == [*made.values()]).all()
+    assert not (vectors[3] == 0).any()
+
+
+def test_more_vectors_than_are_usually_kept_stay_while_others_are_made() -> None:
+    reading, none = load_encoder.__wrapped__(), np.zeros(384)
+    texts = [f"report {number}" for number in range(REMEMBERED + 500)]
+    reading.remember(dict.fromkeys(texts, none))
+    reading.encode(["one", "two"])
+    assert all(reading.remembers(text) for text in texts)
 
 
 def test_the_name_tells_weights_apart(encoder: OnnxEncoder) -> None:

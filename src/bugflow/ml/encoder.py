@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -66,6 +66,7 @@ class OnnxEncoder:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
         self._max_characters = CHARACTERS_PER_TOKEN * max_tokens
+        self._room = REMEMBERED
         self._remembered: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
         self._lock = Lock()
 
@@ -79,7 +80,7 @@ class OnnxEncoder:
         found = dict(zip(missing, self._run_all([*missing.values()]), strict=True))
         with self._lock:
             self._remembered |= found
-            while len(self._remembered) > REMEMBERED:
+            while len(self._remembered) > self._room:
                 self._remembered.popitem(last=False)
         known |= found
         return np.asarray([known[key] for key in keys], np.float32).reshape(len(keys), self.n_dimensions)
@@ -87,6 +88,15 @@ class OnnxEncoder:
     def remembers(self, text: str) -> bool:
         """Whether its vector is among the last ones made."""
         return hashlib.sha256(self._cut(text)).digest() in self._remembered
+
+    def remember(self, vectors: Mapping[str, NDArray[np.floating[Any]]]) -> None:
+        """Take up vectors [d] that it made of texts before, and keep them beside the last ones made."""
+        with self._lock:
+            self._remembered |= {
+                hashlib.sha256(self._cut(text)).digest(): np.asarray(vector, np.float32)
+                for text, vector in vectors.items()
+            }
+            self._room = REMEMBERED + len(vectors)
 
     def _cut(self, text: str) -> bytes:
         return text[: self._max_characters].encode("utf-8", "replace")

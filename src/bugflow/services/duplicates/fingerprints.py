@@ -59,13 +59,23 @@ def find_vectors(session: Session, bug_ids: Sequence[int]) -> NDArray[np.float32
     """
     kept = BugFingerprint
     newest = select(kept.encoder).where(kept.encoder.is_not(None)).order_by(kept.id.desc()).limit(1)
-    query = select(kept.bug_id, kept.vector).where(kept.bug_id.in_(bug_ids), kept.encoder == newest.scalar_subquery())
-    found = {n: np.frombuffer(vector, np.float16) for n, vector in session.execute(query) if vector is not None}
+    found = find_read(session, bug_ids, encoder=session.scalar(newest) or "")
     vectors = np.zeros((len(bug_ids), max(map(len, found.values()), default=1)), np.float32)
     for place, n in enumerate(bug_ids):
         if n in found:
             vectors[place] = found[n]
     return vectors
+
+
+def find_read(session: Session, bug_ids: Sequence[int], *, encoder: str) -> dict[int, NDArray[np.float16]]:
+    """The meanings, float16 [d], of those bugs that this encoder has read as they are now."""
+    kept = BugFingerprint
+    found: dict[int, NDArray[np.float16]] = {}
+    for start in range(0, len(bug_ids), LOADED):  # databases take some thousand values at a time
+        some = bug_ids[start : start + LOADED]
+        query = select(kept.bug_id, kept.vector).where(kept.bug_id.in_(some), kept.encoder == encoder)
+        found |= {n: np.frombuffer(vector, np.float16) for n, vector in session.execute(query) if vector is not None}
+    return found
 
 
 def name_unread(session: Session, encoder: str) -> str | None:

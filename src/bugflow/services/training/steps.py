@@ -22,6 +22,7 @@ from bugflow.ml.features import extract
 from bugflow.ml.shelf import Shelf, next_name
 from bugflow.ml.text import clean
 from bugflow.services import feedback, registry
+from bugflow.services.duplicates.fingerprints import find_read
 from bugflow.services.promises import find_promises
 from bugflow.services.retraining import end, get_locked
 from bugflow.services.training.comparison import compare
@@ -75,12 +76,22 @@ def fit(database: Database, shelf: Shelf, run_id: int, task: Task, *, now: datet
         champion = registry.adopt_first(session, shelf, task, now=now)
         base, name = champion.base or champion.name, str(run.plan[task.value]["model"])
         lessons = find_lessons(session, task, up_to=run.up_to_feedback_id, since=champion.up_to_feedback_id)
+    encoder = load_encoder()
+    with database.read() as session:
+        read = find_read(session, [lesson.bug_id for lesson in lessons], encoder=encoder.name)
     answering = load_artifact(shelf.get(champion.name, manifest_hash=champion.manifest_hash))
     features = extract([clean(lesson.text) for lesson in lessons])
+    encoder.remember(  # what was read when it was reported is not read again: that took most of a retraining
+        {
+            text: read[lesson.bug_id]
+            for lesson, text in zip(lessons, features.texts, strict=True)
+            if lesson.bug_id in read
+        }
+    )
     known = Corrections(
         features, [lesson.label for lesson in lessons], np.asarray([lesson.weight for lesson in lessons], np.float64)
     )
-    adapted = adapt(load_artifact(shelf.get(base)), known, name=name, encoder=load_encoder())
+    adapted = adapt(load_artifact(shelf.get(base)), known, name=name, encoder=encoder)
     shelf.keep(adapted.artifact)
     with database.read() as session:
         promise = find_promises(session).get(task, DEFAULT_PROMISE)

@@ -4,10 +4,11 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.ui.fakes import prediction
 
-from bugflow.schemas.predictions import ContributionRead
+from bugflow.schemas.predictions import ContributionRead, PredictionRead
 from bugflow.ui import format as words
-from bugflow.ui import look
+from bugflow.ui import look, triage
 from bugflow.ui.trouble import plain
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -67,3 +68,10 @@ def test_text_for_markdown_elements_is_shown_as_written(text: str) -> None:
     assert not re.search(r"(?<!\\)[*`\[\]$<>]", made)
     for live in (":material/", ":red", ":smile:", "http://"):
         assert live not in made
+
+
+def test_the_label_that_was_chosen_is_shown_first_even_where_three_others_are_likelier() -> None:
+    shares = {"medium": 0.29, "critical": 0.285, "low": 0.24, "high": 0.185}
+    shown = PredictionRead.model_validate(prediction("severity", "high", "ask", shares))
+    assert [one.label for one in triage.in_question(shown)] == ["high", "medium", "critical"]
+    assert triage.verdict(shown).replace(words.NARROW, " ") == "Not sure: High 18 %, Medium 29 %"

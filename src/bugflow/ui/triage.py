@@ -37,26 +37,25 @@ from bugflow.ui.language import ngettext, said
 from bugflow.ui.session import Session
 
 
-def top_of(prediction: PredictionRead | StoredPrediction) -> list[LabelProbability]:
-    if isinstance(prediction, PredictionRead):
-        return prediction.top
-    ranked = sorted(prediction.probabilities.items(), key=lambda item: -item[1])[:3]
+def in_question(prediction: PredictionRead | StoredPrediction) -> list[LabelProbability]:
+    """Three labels: the chosen one first, even where others are likelier, then the likeliest of the others."""
+    ranked = sorted(prediction.probabilities.items(), key=lambda one: (one[0] != prediction.label, -one[1]))[:3]
     return [LabelProbability(label=label, probability=share) for label, share in ranked]
 
 
 def verdict(prediction: PredictionRead | StoredPrediction) -> str:
     """The prediction as honest as it is: one label where the machine is sure, else the ones in question."""
-    top = [(one.label, one.probability) for one in top_of(prediction)]
     if prediction.decision is Decision.AUTO:
         sure = sureness(prediction.confidence)
         return f"{label_name(prediction.label)}: {sure}, {percent(prediction.confidence)}"
-    top.sort(key=lambda one: one[0] != prediction.label)  # the chosen one first, even where another is likelier
+    top = [(one.label, one.probability) for one in in_question(prediction)]
     return f"{DECISION_NAMES[prediction.decision]}: {shares(top[:2])}"
 
 
 def _is_outweighed(prediction: PredictionRead | StoredPrediction) -> bool:
     """Whether another label is likelier: the chosen one is the one whose mistakes cost least."""
-    return prediction.label != top_of(prediction)[0].label
+    p = prediction.probabilities
+    return max(p.values(), default=0.0) > p.get(prediction.label, 0.0)
 
 
 def show_prediction(task: Task, prediction: PredictionRead | StoredPrediction) -> None:
@@ -66,7 +65,7 @@ def show_prediction(task: Task, prediction: PredictionRead | StoredPrediction) -
         f'<div class="bf-line"><span class="bf-soft">{TASK_NAMES[task]}</span>{badge}'
         f'<span class="bf-soft">{escape(source)}</span></div>',
         f'<p class="bf-verdict">{escape(verdict(prediction))}</p>',
-        look.bars(top_of(prediction)),
+        look.bars(in_question(prediction)),
     )
     if _is_outweighed(prediction):
         look.note(

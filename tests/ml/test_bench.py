@@ -1,7 +1,7 @@
 """Promises of `bugflow bench`, each track end to end on reports made up here."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import typer
+from numpy.typing import NDArray
 from tests.ml.trackers import WordEncoder, write_repeats, write_tracker
 from threadpoolctl import threadpool_limits
 from typer.testing import CliRunner
@@ -198,6 +199,23 @@ def test_duplicates_stand_beside_every_peer_and_are_searched_among_all_reports(r
     assert {row["tracker"] for row in found.rows} == {"r1", "r2"}  # the others mark no duplicates
 
 
+def test_with_another_encoder_the_peers_read_with_the_first_one_still(run: Bench, tmp_path: Path) -> None:
+    class Blind(WordEncoder):
+        name = "blind-1"
+
+        def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            return super().encode([text.partition(" ")[0] for text in texts])
+
+    both = replace(run, trackers=[write_repeats(tmp_path / "r1.parquet", 400, seed=1), *run.trackers], limit=10_000)
+    usual, _ = measure_duplicates(both)
+    found, likely = measure_duplicates(replace(both, load=Blind, load_peer=both.load))
+    before, after = rows_of(usual), rows_of(found)
+    for peer in ("MiniLM cosine", "fusion of BM25F and MiniLM"):
+        assert after[peer] == before[peer]
+    assert after["blind-1 cosine"]["r_at_10"] < after["MiniLM cosine"]["r_at_10"]
+    assert "blind-1 cosine from 0.85" in rows_of(likely)
+
+
 @pytest.mark.slow
 def test_prepare_is_killed_resumed_and_gives_the_same_bytes(run: Bench) -> None:
     [table] = measure_prepare(replace(run, limit=1_500))
@@ -276,7 +294,7 @@ def test_a_missing_package_leaves_its_peer_out_and_says_so(run: Bench, monkeypat
 
     monkeypatch.setitem(__import__("sys").modules, "xgboost", None)
     dataset = read_dataset(run.trackers[:1], default_recipe("team", "team"), progress=lambda _: None)
-    peers, notes = make_peers(dataset)
+    peers, notes = make_peers(dataset, run.encoder())
     assert "TF-IDF + XGBoost" not in peers
     assert notes == [XGBOOST_MISSING]
 

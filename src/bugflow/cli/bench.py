@@ -1,5 +1,7 @@
 """`bugflow bench`: how well and how quickly it predicts, beside its peers."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +12,7 @@ from bugflow.ml.bench.bench import Bench
 from bugflow.ml.bench.tables import describe_run, introduce
 from bugflow.ml.bench.trackers import find_trackers
 from bugflow.ml.bench.tracks import NEEDS_DATA, Track, run_tracks
+from bugflow.ml.encoder import load_encoder
 from bugflow.ml.train.embeddings import default_cache
 
 
@@ -29,6 +32,10 @@ def bench(
     cache: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Where vectors of texts are kept; else ~/.cache/bugflow/embeddings."),
+    ] = None,
+    encoder: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Read with this encoder; peers go on reading with the shipped one."),
     ] = None,
     verdicts: Annotated[
         Path | None,
@@ -51,6 +58,8 @@ def bench(
     if not asked:
         return
     run = Bench(trackers, limit=limit, cache=cache or default_cache(), tell=tell, verdicts=verdicts)
+    if encoder is not None:
+        run = replace(run, load=partial(load_encoder, encoder), load_peer=load_encoder)
     typer.echo(introduce(describe_run(trackers, limit=limit)))
     for track, tables in run_tracks(run, asked, out=json_file):
         typer.echo(f"## {track}\n")

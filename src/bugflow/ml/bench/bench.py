@@ -19,7 +19,8 @@ class Bench:
         limit: At most so many reports, for a trial; None for all.
         cache: Holds a folder of vectors for each encoder.
         tell: Is told each step.
-        load: Gives the sentence encoder; the shipped one unless a test has another.
+        load: Gives the sentence encoder; the shipped one unless another is to be measured.
+        load_peer: Gives the one that the peers read with; None: the same.
         n_runs: Calls that the latency of one thing is read from.
         verdicts: Pairs of reports that somebody read, for the track of duplicates; None: nobody did.
     """
@@ -29,6 +30,7 @@ class Bench:
     cache: Path = field(default_factory=default_cache)
     tell: Callable[[str], None] = lambda _: None
     load: Callable[[], Encoder] = load_encoder
+    load_peer: Callable[[], Encoder] | None = None
     n_runs: int = 200
     verdicts: Path | None = None
 
@@ -38,6 +40,13 @@ class Bench:
 
     def encoder(self) -> CachedEncoder:
         """The sentence encoder; what it made once is kept."""
+        return self._kept(self.load())
+
+    def peer_encoder(self) -> CachedEncoder:
+        """The one that the peers read with."""
+        return self._kept((self.load_peer or self.load)())
+
+    def _kept(self, encoder: Encoder) -> CachedEncoder:
         return CachedEncoder(
-            self.load(), self.cache, progress=lambda done, n: self.tell(f"embedded {done:,} of {n:,} texts")
+            encoder, self.cache, progress=lambda done, n: self.tell(f"embedded {done:,} of {n:,} texts")
         )

@@ -14,8 +14,9 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from bugflow.errors import InvalidFile, TooFewSamples
 from bugflow.ml.bench.bench import Bench
 from bugflow.ml.bench.tables import Table
-from bugflow.ml.duplicates.corpus import Corpus
 from bugflow.ml.duplicates.postings import K1, B
+from bugflow.ml.duplicates.search import prose_of
+from bugflow.ml.encoder import Encoder
 from bugflow.ml.features import split_words
 from bugflow.ml.reports import to_texts
 from bugflow.ml.text import clean
@@ -30,6 +31,7 @@ FUSION = 60  # constant of reciprocal rank fusion (Cormack et al. 2009)
 RULE = 0.85  # the requirements document: cosine from here on is a duplicate
 LONG_WORD = 4  # letters; shorter ones are mostly "in", "the", "not"
 TITLE = 3  # times that a title counts in BM25F
+MINILM = "MiniLM"
 HOUSE, STRANGER = "**BugFlow**", "BugFlow, trained on the other trackers only"
 
 Scores = Callable[[int], NDArray[np.float64]]
@@ -68,6 +70,8 @@ class _Tracker:
     split: Split
     earlier: Pairs
     later: Pairs
+    encoder: Encoder
+    peer_encoder: Encoder
 
 
 def measure_duplicates(bench: Bench) -> list[Table]:
@@ -89,7 +93,8 @@ def measure_duplicates(bench: Bench) -> list[Table]:
                 rows.append({"tracker": name, "name": kind, **_recalls(tracker, scores)})
                 measured = measure(ranker, tracker.later, tracker.split.later)
                 sure.append({"tracker": name, "name": kind, **_likely(measured)})
-            sure.append({"tracker": name, "name": f"MiniLM cosine from {RULE}", **_rule(tracker)})
+            reader = MINILM if tracker.encoder.name == tracker.peer_encoder.name else tracker.encoder.name
+            sure.append({"tracker": name, "name": f"{reader} cosine from {RULE}", **_rule(tracker)})
     split = "by time inside each tracker, at the 60 % oldest of its marked duplicates"
     return [
         Table("duplicates: is the earlier report found?", split, _COLUMNS, rows, _NOTES),
@@ -98,19 +103,19 @@ def measure_duplicates(bench: Bench) -> list[Table]:
 
 
 def _prepare(bench: Bench, path: Path) -> _Tracker | None:
-    said = read_verdicts(bench.verdicts) if bench.verdicts else {}
+    said, encoder = read_verdicts(bench.verdicts) if bench.verdicts else {}, bench.encoder()
     try:
-        history = read_history(path, bench.encoder(), verdicts=said.get(path.stem, {}), progress=bench.tell)
+        history = read_history(path, encoder, verdicts=said.get(path.stem, {}), progress=bench.tell)
     except InvalidFile:
         return None  # undated, or without marks
     split = split_history(history)
     if len(split.later) < (FEWEST_QUERIES if bench.limit is None else 1):
         return None
     bench.tell(f"{history.name}: {len(split.earlier) + len(split.later):,} marked duplicates")
-    d = bench.encoder().n_dimensions
+    d = encoder.n_dimensions
     earlier = collect(history, split.earlier, split.earlier_others, weight=split.others_weights[0], n_dimensions=d)
     later = collect(history, split.later, split.later_others, weight=split.others_weights[1], n_dimensions=d)
-    return _Tracker(history, split, earlier, later)
+    return _Tracker(history, split, earlier, later, encoder, bench.peer_encoder())
 
 
 def _recalls(tracker: _Tracker, scores: NDArray[np.float64]) -> dict[str, Any]:
@@ -143,13 +148,16 @@ def _peers(tracker: _Tracker) -> list[dict[str, Any]]:
     cleaned = [clean(text) for text in to_texts(corpus.rows)]
     titles = [text.title for text in cleaned]
     bodies = [f"{text.description}\n{text.code}" for text in cleaned]
-    words, meaning = _bm25f(titles, bodies), _cosine(corpus)
+    words, meaning = _bm25f(titles, bodies), _cosine(tracker.peer_encoder.encode([prose_of(text) for text in cleaned]))
     peers: dict[str, Scores] = {
         "TF-IDF": _tfidf([f"{title}\n{body}" for title, body in zip(titles, bodies, strict=True)]),
         "BM25F (title x3)": words,
-        "MiniLM cosine": meaning,
+        f"{MINILM} cosine": meaning,
         "fusion of BM25F and MiniLM": lambda row: _reciprocal(words(row)) + _reciprocal(meaning(row)),
     }
+    if tracker.encoder.name != tracker.peer_encoder.name:
+        own = np.asarray([bug.vector for bug in corpus.bugs], np.float32)
+        peers[f"{tracker.encoder.name} cosine"] = _cosine(own)
     rows = []
     for name, score in peers.items():
         ranks = np.asarray([_rank(tracker.history, row, score(row)) for row in tracker.split.later.tolist()])
@@ -195,8 +203,7 @@ def _bm25f(titles: list[str], bodies: list[str]) -> Scores:
     return lambda row: np.asarray((weighed[:row] @ asked[row].T).todense(), np.float64).ravel()
 
 
-def _cosine(corpus: Corpus) -> Scores:
-    vectors = np.asarray([bug.vector for bug in corpus.bugs], np.float32)
+def _cosine(vectors: NDArray[np.float32]) -> Scores:
     return lambda row: (vectors[:row] @ vectors[row]).astype(np.float64)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from bugflow.ml.encoder import Encoder
 from bugflow.ml.train.dataset import Dataset, Index
 from bugflow.ml.train.peers import (
     Answers,
@@ -22,11 +23,12 @@ from bugflow.ml.train.peers import (
 XGBOOST_MISSING = "TF-IDF + XGBoost was left out: xgboost is not installed (pip install 'bugflow[bench]')."
 
 
-def make_peers(data: Dataset) -> tuple[dict[str, Peer], list[str]]:
+def make_peers(data: Dataset, encoder: Encoder) -> tuple[dict[str, Peer], list[str]]:
     """Every peer of a task by its name, and a note for each that cannot run here.
 
     Args:
-        data: A task that the keyword rules do not know has no such peer, data without an encoder no frozen one.
+        data: A task that the keyword rules do not know has no such peer.
+        encoder: Of the frozen one.
     """
     peers: dict[str, Peer] = {"majority": answer_majority}
     notes = []
@@ -39,16 +41,13 @@ def make_peers(data: Dataset) -> tuple[dict[str, Peer], list[str]]:
         notes.append(XGBOOST_MISSING)
     else:
         peers["TF-IDF + XGBoost"] = partial(answer_boosted, XGBClassifier)
-    if data.encoder:
-        peers["frozen MiniLM + LR"] = answer_embedded
+    peers["frozen MiniLM + LR"] = partial(answer_embedded, encoder)
     return peers, notes
 
 
-def answer_embedded(data: Dataset, train: Index, test: Index) -> Answers:
+def answer_embedded(encoder: Encoder, data: Dataset, train: Index, test: Index) -> Answers:
     """Class-balanced logistic regression on the vectors of an encoder that is not fine-tuned."""
-    if data.encoder is None:
-        raise ValueError("the data has no encoder")
-    vectors = [data.encoder.encode(data.texts(rows)) for rows in (train, test)]
+    vectors = [encoder.encode(data.texts(rows)) for rows in (train, test)]
     return answer_regression(data, train, *vectors)
 
 

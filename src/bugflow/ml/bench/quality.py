@@ -54,7 +54,7 @@ def measure_quality(bench: Bench, task: Task) -> list[Table]:
     recipe = default_recipe(task.value, task.value)
     with bench.trackers_for(bench.limit) as files:
         data = read_dataset(files, recipe, encoder=bench.encoder(), progress=bench.tell)
-    peers, missing = make_peers(data)
+    peers, missing = make_peers(data, bench.peer_encoder())
     columns = {"name": "", **_COLUMNS, **(_SEVERITY_COLUMNS if task is Task.SEVERITY else {}), **_PROBABILITY_COLUMNS}
     notes = (*_NOTES, *missing)
     return [

@@ -57,7 +57,10 @@ def run_tracks(bench: Bench, tracks: Sequence[Track], *, out: Path | None) -> It
         out: Where figures are kept for machines; written anew after each track, so that an interrupted run has kept
             those before it.
     """
-    figures: dict[str, Any] = {"made": describe_run(bench.trackers, limit=bench.limit), "tracks": {}}
+    figures: dict[str, Any] = {
+        "made": describe_run(bench.trackers, limit=bench.limit) | {"encoder": bench.load().name},
+        "tracks": {},
+    }
     for track in tracks:
         started = time.perf_counter()
         tables = MEASURES[track](bench)

@@ -1,5 +1,8 @@
 """`bugflow models registered|promote|roll-back`, `bugflow retrain`."""
 
+import contextlib
+import getpass
+import sqlite3
 from pathlib import Path
 
 from tests.cli.conftest import Run
@@ -27,6 +30,9 @@ def test_a_model_is_promoted_and_gone_back_from(run: Run, migrated: Path) -> Non
     register(migrated, "team-2")
     assert run("models", "promote", "team-2", "--reason", "It is better").out == "team-2 answers for team now.\n"
     assert "champion" in run("models", "registered").out
+    with contextlib.closing(sqlite3.connect(migrated / "bugflow.db")) as known:
+        [(reason,)] = known.execute("SELECT reason FROM model_stage WHERE model = 'team-2'").fetchall()
+    assert reason == f"It is better ({getpass.getuser()}, command line)"
     back = run("models", "roll-back", "team", "--reason", "It was not")
     assert (back.code, back.out) == (0, "team-1 answers for team again.\n")
 

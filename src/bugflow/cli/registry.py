@@ -1,5 +1,7 @@
 """`bugflow models registered|promote|roll-back`, `bugflow retrain`: which models answer."""
 
+import getpass
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -16,7 +18,17 @@ from bugflow.ml.shelf import Shelf
 from bugflow.runtime import check_schema, open_database, open_shelf, utc_now
 from bugflow.services import registry, retraining
 
-Reason = Annotated[str, typer.Option(help="Why; it is kept with the model.")]
+
+def _sign(reason: str) -> str:
+    """Who has a shell here need not have an account: history names them as the machine does."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container's user that no file names
+        name = f"user {os.getuid()}"
+    return f"{reason} ({name}, command line)"
+
+
+Reason = Annotated[str, typer.Option(help="Why; it is kept with the model, and who you are here.", callback=_sign)]
 
 
 @contextmanager

@@ -131,6 +131,23 @@ def test_a_label_that_the_base_does_not_know_is_learned(base: Artifact) -> None:
     assert asked(adapted, "swipe android", project="project 0") == "Mobile"
 
 
+def test_corrections_of_a_severity_move_a_model_less_than_those_of_other_labels(tmp_path: Path) -> None:
+    files = [write_tracker(tmp_path / f"t{seed}.parquet", 300, seed=seed) for seed in range(2)]
+    for file in files:
+        pl.read_parquet(file).with_columns(grade="grade " + pl.col("severity")).write_parquet(file)
+    rises = []
+    for task, label in (("severity", "critical"), ("grade", "grade critical")):
+        model = train_model(files, Recipe(task, task, regularisation=3.0), name=f"{task}-1", encoder=ENCODER)
+        known = corrections(30, label=label)
+        place = model.model.labels.index(label)
+        before, after = (
+            one.calibration.answer(one.model.score(known.features), known.features.projects)[0][:, place].mean()
+            for one in (model, adapt(model, known, name=f"{task}-2", encoder=ENCODER).artifact)
+        )
+        rises.append(after - before)
+    assert 0.1 < rises[0] < rises[1] - 0.02
+
+
 def test_a_severity_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     files = [write_tracker(tmp_path / "t.parquet", 200, seed=1)]
     severity = train_model(files, Recipe("severity", "severity", regularisation=3.0), name="severity-1")

@@ -19,7 +19,7 @@ from bugflow.ml.train.dataset import Index
 from bugflow.ml.train.labels import numbers, with_labels
 from bugflow.ml.train.linear import choose_costs, thin
 from bugflow.ml.train.recipe import SEVERITY_ORDER
-from bugflow.ml.train.step import Rows, fit_step
+from bugflow.ml.train.step import SEVERITY_TRUST, Rows, fit_step
 
 SURE, DOUBTED = 0.5, 0.2  # a correction is set aside if its label has at most the latter, another one the former
 FEWEST_TO_CHOOSE = 200  # with fewer, the base's costs of wrong answers are better than new ones
@@ -147,10 +147,11 @@ def _move(base: Artifact, rows: Rows, encoder: Encoder) -> _Moved:
     model, old = base.model, base.calibration
     assert isinstance(model, LinearModel)  # noqa: S101 - adapt refuses others
     layer = old.strangers or old
-    step = fit_step(rows, stretch=np.ones(len(rows.truth)))
+    trust = SEVERITY_TRUST if model.labels == SEVERITY_ORDER else 1.0
+    step = fit_step(rows, stretch=np.ones(len(rows.truth)), trust=trust)
     if not rows.own.all():  # what is learned is added before the temperature, and known projects have another one
         stretch = np.where(rows.own, 1.0, layer.temperature / step.scale / old.temperature)
-        step = fit_step(rows, stretch=stretch)
+        step = fit_step(rows, stretch=stretch, trust=trust)
     k = len(model.labels)
     known = old.shares if old.strangers else {}
     shares = {project: step.scale * np.asarray(share) for project, share in layer.shares.items()}

@@ -17,6 +17,7 @@ MEANING_PULL = 3.0  # of each weight of a vector's numbers
 LABEL_PULL = 3.0  # of the shift of a label for all projects that the base does not know
 PROJECT_PULL = 2.0  # of the shift of a label for one project
 SCALE_PENALTY = 20.0  # of the square of the logarithm by which the base is trusted more or less
+SEVERITY_TRUST = 0.3  # what these are multiplied with for severities, on which people agree less; see docs
 FEWEST_OF_PROJECT = 5  # corrections; a project with fewer is taken for an unknown one
 
 
@@ -85,8 +86,14 @@ class Step:
     weights: NDArray[np.float64]
 
 
-def fit_step(rows: Rows, *, stretch: NDArray[np.float64]) -> Step:
-    """The step of highest posterior probability; `stretch` [n]: what each vector counts."""
+def fit_step(rows: Rows, *, stretch: NDArray[np.float64], trust: float = 1.0) -> Step:
+    """The step of highest posterior probability.
+
+    Args:
+        rows: The n corrections.
+        stretch: float64 [n]; what each vector counts.
+        trust: How much more, or less, than usual the corrections are believed against the base.
+    """
     n, k = rows.scores.shape
     d = rows.vectors.shape[1]
     names, counts = np.unique(rows.projects, return_counts=True)
@@ -101,6 +108,7 @@ def fit_step(rows: Rows, *, stretch: NDArray[np.float64]) -> Step:
             np.full(d * k, 0.5 / MEANING_PULL),
         ]
     )
+    penalty /= trust
     ends = np.cumsum([1, k, len(kept) * k])
 
     def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:

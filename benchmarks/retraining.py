@@ -17,6 +17,7 @@ from house import api_of, trial
 N_BUGS, N_CORRECTED = 400, 50
 N_BEFORE = 600  # requests before the correction, for comparison
 ASK_EVERY_SECONDS = 0.05
+MINUTE_SECONDS = 60  # what a retraining may take; requests are counted over it too, whatever it took
 FORMER, NEW = "Backend", "DevOps"
 
 
@@ -67,6 +68,7 @@ def measure(client: Any, bugs: list[dict[str, Any]], asked: list[str]) -> dict[s
     while run["state"] == "promoted" and team_model() == "team-1":
         time.sleep(0.1)
     swapped = time.perf_counter()
+    time.sleep(max(0.0, fiftieth + MINUTE_SECONDS - swapped))
     ended.set()
     thread.join()
     before = [ms for at, ms, _ in moments if at < fiftieth][:N_BEFORE]
@@ -78,6 +80,7 @@ def measure(client: Any, bugs: list[dict[str, Any]], asked: list[str]) -> dict[s
         "swapped_after_seconds": round(swapped - fiftieth, 1),
         "requests_before": _latency(before),
         "requests_during": _latency(during),
+        "requests_in_the_minute": _latency([ms for at, ms, _ in moments if fiftieth <= at]),
         "failed": sum(status != 200 for _, _, status in moments),
     }
 

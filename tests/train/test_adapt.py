@@ -1,5 +1,7 @@
 """Promises of learning from corrections, on reports made up here."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -193,3 +195,12 @@ def test_a_base_of_another_task_or_a_missing_column_is_named(tmp_path: Path) -> 
     missing = CliRunner().invoke(_app(), ["--task", "team", "--label-column", "owner", *common])
     assert isinstance(missing.exception, InvalidFile)
     assert not (tmp_path / "models").exists()
+
+
+def test_a_retraining_loads_neither_scikit_learn_nor_the_jobs() -> None:
+    program = (
+        "import sys; import bugflow.worker.learning, bugflow.ml.train.adapt; "
+        "print({'sklearn', 'dbos', 'torch', 'fastapi'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -14,7 +14,7 @@ from bugflow.cli.predict import predict
 from bugflow.cli.train import train
 from bugflow.errors import AlreadyExists, InvalidTaskName
 from bugflow.ml.artifact import load_artifact, save_artifact
-from bugflow.ml.train.linear import thin
+from bugflow.ml.train.costs import thin
 from bugflow.ml.train.recipe import CANDIDATES, Recipe
 from bugflow.ml.train.run import artifact_path, train_model
 

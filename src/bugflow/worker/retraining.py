@@ -1,28 +1,20 @@
 """A retraining as a durable workflow: killed in any step, it goes on with that step."""
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from datetime import datetime
-from multiprocessing import get_context
 from typing import Any, TypeAlias
 
 import structlog
 from dbos import DBOS
 from dbos import error as dbos_errors
 
-from bugflow.config import Settings
 from bugflow.domain.predictions import Task
 from bugflow.errors import BugFlowError, DatabaseUnavailable, Invalid, StoreUnavailable
-from bugflow.ml.prepare.workers import environment_of_workers, start_worker
-from bugflow.ml.shelf import Shelf
-from bugflow.runtime import Runtime, open_database
+from bugflow.runtime import Runtime
 from bugflow.services.training import steps
+from bugflow.worker.learning import fit_apart
 from bugflow.worker.tracking import track
 
 log = structlog.get_logger()
-
-NICE = 10  # a ninth of a core beside a request that wants it, all of it else
 
 AGAIN: dict[str, Any] = {  # a database or a store that is gone for a moment ends no run
     "retries_allowed": True,
@@ -43,9 +35,7 @@ def make_workflow(runtime: Runtime) -> Callable[[int], None]:
 
     @DBOS.step(name="fit_model", **AGAIN)
     def fit(run_id: int, task: str) -> dict[str, Any] | None:
-        spawn, parent = get_context("spawn"), os.getpid()
-        with environment_of_workers(), ProcessPoolExecutor(1, spawn, _give_way, (parent,)) as process:
-            return process.submit(_fit, runtime.settings, runtime.shelf, run_id, Task(task), runtime.clock()).result()
+        return fit_apart(runtime.settings, runtime.shelf, run_id, Task(task), now=runtime.clock())
 
     @DBOS.step(name="judge_model", **AGAIN)
     def decide(run_id: int, task: str, found: dict[str, Any]) -> bool:
@@ -79,21 +69,6 @@ def make_workflow(runtime: Runtime) -> Callable[[int], None]:
             fail(run_id, evidence, reason, refused=refused)
 
     return retrain
-
-
-def _give_way(parent: int) -> None:
-    """Learning takes seconds of both cores; whoever asks for a prediction meanwhile goes first."""
-    start_worker(parent)
-    os.nice(NICE)
-
-
-def _fit(settings: Settings, shelf: Shelf, run_id: int, task: Task, now: datetime) -> dict[str, Any] | None:
-    """`steps.fit` in a process of its own."""
-    database = open_database(settings)
-    try:
-        return steps.fit(database, shelf, run_id, task, now=now)
-    finally:
-        database.engine.dispose()
 
 
 def _explain(error: Exception) -> tuple[str, bool]:

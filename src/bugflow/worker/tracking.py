@@ -87,7 +87,8 @@ def _log_model(url: str, run: RunDetail, verdict: VerdictRead, artifact: Artifac
     found = known[0] if known else client.create_run(where, tags=tags, run_name=f"{verdict.candidate} (run {run.id})")
     if found.info.status == "FINISHED":
         return
-    measured = {**_numbers("gate", evidence), **_numbers("held_out", artifact.report.get("adapted", {}))}
+    judged = {name: value for name, value in evidence.items() if name != "figures"}  # these are in the report
+    measured = {**_numbers("gate", judged), **_numbers("held_out", artifact.report.get("adapted", {}))}
     measured |= {f"rule/{_plain(rule.name)}": float(rule.passed) for rule in verdict.rules}
     moment = int(verdict.created_at.timestamp() * 1000)
     client.log_batch(

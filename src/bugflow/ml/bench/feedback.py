@@ -18,9 +18,10 @@ from bugflow.ml.live import NEAR
 from bugflow.ml.metrics import accuracy, calibration_error, macro_f1
 from bugflow.ml.train.adapt import adapt
 from bugflow.ml.train.corrections import Corrections
+from bugflow.ml.train.costs import thin
 from bugflow.ml.train.dataset import Dataset, Index, read_dataset
 from bugflow.ml.train.evaluate import split_by_source
-from bugflow.ml.train.linear import fit, thin
+from bugflow.ml.train.linear import fit
 from bugflow.ml.train.peers import SHOWN_PROMISE
 from bugflow.ml.train.recipe import Recipe, default_recipe
 

@@ -12,9 +12,10 @@ from bugflow.ml.bench.answers import DIGITS
 from bugflow.ml.bench.bench import Bench
 from bugflow.ml.bench.house import HOUSE, answer_fitted
 from bugflow.ml.bench.tables import Table
+from bugflow.ml.train.costs import thin
 from bugflow.ml.train.dataset import Dataset, Index, read_dataset, split_by_time
 from bugflow.ml.train.evaluate import SHOWN_PROMISES
-from bugflow.ml.train.linear import Fitted, fit, thin
+from bugflow.ml.train.linear import Fitted, fit
 from bugflow.ml.train.peers import Answers, surest
 from bugflow.ml.train.recipe import default_recipe
 

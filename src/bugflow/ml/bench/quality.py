@@ -11,9 +11,10 @@ from bugflow.ml.bench.bench import Bench
 from bugflow.ml.bench.house import HOUSE, answer_fitted
 from bugflow.ml.bench.peers import make_peers
 from bugflow.ml.bench.tables import Table
+from bugflow.ml.train.costs import thin
 from bugflow.ml.train.dataset import Dataset, Index, read_dataset, split_by_time
 from bugflow.ml.train.evaluate import FEWEST_IN_SOURCE, MOST_TRAINING_ROWS, split_by_source
-from bugflow.ml.train.linear import fit, thin
+from bugflow.ml.train.linear import fit
 from bugflow.ml.train.peers import SHOWN_PROMISE, Answers, Peer
 from bugflow.ml.train.recipe import Recipe, default_recipe
 

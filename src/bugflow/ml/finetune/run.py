@@ -26,9 +26,10 @@ from bugflow.ml.finetune.fit import N_THREADS, Samples, Trained, fit
 from bugflow.ml.finetune.network import Logits, load_trained
 from bugflow.ml.finetune.recipe import TransformerRecipe
 from bugflow.ml.network import TransformerModel
+from bugflow.ml.train.costs import thin
 from bugflow.ml.train.dataset import Dataset, Index, read_dataset, split_by_time
 from bugflow.ml.train.evaluate import score, score_peers
-from bugflow.ml.train.linear import calibrate, thin
+from bugflow.ml.train.linear import calibrate
 
 FORMAT = 1  # of the work folder; another one is never resumed
 MOST_COMPARED = 200  # reports that torch and the saved network both answer

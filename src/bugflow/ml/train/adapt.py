@@ -15,9 +15,9 @@ from bugflow.ml.classifier import LinearModel, Meaning
 from bugflow.ml.encoder import Encoder
 from bugflow.ml.metrics import summarise
 from bugflow.ml.train.corrections import Corrections
+from bugflow.ml.train.costs import choose_costs, thin
 from bugflow.ml.train.dataset import Index
 from bugflow.ml.train.labels import numbers, with_labels
-from bugflow.ml.train.linear import choose_costs, thin
 from bugflow.ml.train.recipe import SEVERITY_ORDER
 from bugflow.ml.train.step import SEVERITY_TRUST, Rows, fit_step
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from bugflow.ml.calibration import Calibration
 from bugflow.ml.features import Features
 from bugflow.ml.metrics import calibration_error, summarise
+from bugflow.ml.train.costs import thin
 from bugflow.ml.train.dataset import Dataset, Index
-from bugflow.ml.train.linear import Fitted, fit, spread, thin
+from bugflow.ml.train.linear import Fitted, fit, spread
 from bugflow.ml.train.peers import Peer, answer_keywords, answer_majority, answer_tfidf
 from bugflow.ml.train.recipe import SEVERITY_ORDER, Recipe
 

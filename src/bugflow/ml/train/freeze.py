@@ -6,8 +6,9 @@ import numpy as np
 
 from bugflow.ml.calibration import Calibration
 from bugflow.ml.evaluation import EvaluationRows, most_rows
+from bugflow.ml.train.costs import thin
 from bugflow.ml.train.dataset import Dataset, Index
-from bugflow.ml.train.linear import Fitted, spread, thin
+from bugflow.ml.train.linear import Fitted, spread
 
 
 def freeze(data: Dataset, measured: Fitted, saved: Calibration, *, test: Index) -> EvaluationRows | None:

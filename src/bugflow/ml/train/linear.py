@@ -14,13 +14,12 @@ from bugflow.ml.calibration import Calibration, fit_bars, fit_probabilities
 from bugflow.ml.classifier import FIELD_SCALES, LinearModel, Meaning, Vocabulary
 from bugflow.ml.encoder import Encoder
 from bugflow.ml.features import Features
-from bugflow.ml.metrics import macro_f1, quadratic_kappa
+from bugflow.ml.train.costs import choose_costs, make_costs, thin
 from bugflow.ml.train.dataset import Dataset, Index
 from bugflow.ml.train.recipe import (
     CANDIDATES,
     FEWEST_SETTLED,
     REGULARISATION,
-    SEVERITY_ORDER,
     SIGNAL_SCALE,
     SIGNAL_SCALE_OF_FEW,
     Recipe,
@@ -32,8 +31,6 @@ MEANING_REGULARISATION = 1.0  # C; 0.3 to 10 tried, with 400 to 20,000 reports
 MEANING_GAIN = 0.005  # nats a report; what an encoder must win to read each one, at ten times the time of the words
 MOST_READ = 20_000  # reports; the encoder reads 150 a second on two cores
 ABSENT = -10.0  # logit of a label that no training row has: e^-10, never chosen, still finite
-ORDINAL_POWERS = (0.5, 1.0)  # cost of being d levels off is d ** power; 2 answers medium nearly always (measured)
-PRIOR_POWERS = (0.0, 0.25, 0.5, 0.75, 1.0)  # how far rare labels are made up for; chosen on the calibration slice
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,52 +152,13 @@ def calibrate(
     counted = thin(weights)
     names = projects or [""] * len(truth)
     calibration = fit_probabilities(logits, truth, weights, names)
-    probabilities, _ = replace(calibration, costs=_costs(len(labels), ordinal=False)).answer(logits, names)
+    probabilities, _ = replace(calibration, costs=make_costs(len(labels), ordinal=False)).answer(logits, names)
     calibration = replace(calibration, costs=choose_costs(probabilities[counted], truth[counted], labels=labels))
     probabilities, chosen = calibration.answer(logits, names)
     calibration = replace(calibration, bars=fit_bars(probabilities[counted], chosen[counted], truth[counted]))
     if not calibration.shares:
         return calibration
     return replace(calibration, strangers=replace(calibrate(logits, truth, weights, labels=labels), bars={}))
-
-
-def thin(weights: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which rows to count where a row counts once or not at all: a share of them equal to their weight, evenly spread.
-
-    Weak labels (a preset severity) must not decide what a promise is worth.
-    """
-    total = np.cumsum(np.minimum(weights, 1.0))
-    return np.asarray(np.floor(total + 1e-9) > np.floor(total - np.minimum(weights, 1.0) + 1e-9))
-
-
-def choose_costs(
-    probabilities: NDArray[np.float64], truth: Index, *, labels: tuple[str, ...]
-) -> tuple[tuple[float, ...], ...]:
-    """The costs whose answers have the best macro-F1, for severity the best mean of macro-F1 and kappa."""
-    k, ordinal = len(labels), labels == SEVERITY_ORDER
-    prior = (np.bincount(truth, minlength=k) + 1) / (len(truth) + k)
-    best = (-np.inf, _costs(k, ordinal=ordinal))
-    for power in ORDINAL_POWERS if ordinal else (1.0,):
-        for made_up in PRIOR_POWERS:
-            costs = _costs(k, ordinal=ordinal, power=power, prior=prior**-made_up)
-            answers = np.argmin(probabilities @ np.asarray(costs), axis=1)
-            gain = macro_f1(truth, answers, n_labels=k)
-            if ordinal:
-                gain = (gain + quadratic_kappa(truth, answers, n_labels=k)) / 2
-            if gain > best[0] + 1e-9:
-                best = (gain, costs)
-    return best[1]
-
-
-def _costs(
-    k: int, *, ordinal: bool, power: float = 1.0, prior: NDArray[np.float64] | None = None
-) -> tuple[tuple[float, ...], ...]:
-    level = np.arange(k)
-    distance = np.abs(level[:, None] - level[None, :]).astype(np.float64)
-    costs = distance**power if ordinal else (distance > 0).astype(np.float64)
-    if prior is not None:
-        costs = costs * prior[:, None]
-    return tuple(tuple(float(value) for value in row) for row in costs)
 
 
 def _settings(recipe: Recipe, *, n: int) -> list[Recipe]:
@@ -220,7 +178,7 @@ def _calibrate_rows(data: Dataset, rows: Index, logits: NDArray[np.float64], pro
 def _log_loss(logits: NDArray[np.float64], data: Dataset, rows: Index, projects: Sequence[str] = ()) -> float:
     """Of the calibrated probabilities, so that only the order of the answers counts, not their overconfidence."""
     calibration = fit_probabilities(logits, data.truth[rows], data.weights[rows], projects)
-    p, _ = replace(calibration, costs=_costs(len(data.labels), ordinal=False)).answer(
+    p, _ = replace(calibration, costs=make_costs(len(data.labels), ordinal=False)).answer(
         logits, projects or [""] * len(rows)
     )
     return float(-np.average(np.log(p[np.arange(len(rows)), data.truth[rows]]), weights=data.weights[rows]))

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
-from bugflow.db.tables import Bug
+from bugflow.db.tables import Bug, Project, Team
 from bugflow.domain.bugs import SetBy, Status
 from bugflow.domain.feedback import FeedbackKind
 from bugflow.domain.predictions import BugText, Task
@@ -58,14 +58,19 @@ def find_lessons(session: Session, task: Task, *, up_to: int, since: int) -> lis
         )
         for row, weight in zip(rows, capped, strict=True)
     ]
-    set_by = Bug.severity_set_by if task is Task.SEVERITY else Bug.team_set_by
-    query = select(Bug).where(set_by == SetBy.MACHINE).options(joinedload(Bug.project), joinedload(Bug.team))
-    for bug in session.scalars(query.order_by(Bug.id.desc()).limit(N_UNTOUCHED)):
-        label = bug.severity.value if task is Task.SEVERITY else bug.team.name
-        text = BugText(bug.title, bug.description, bug.project.name)
-        done = bug.status is Status.RESOLVED
-        lesson = Lesson(bug.id, text, label, UNTOUCHED_WEIGHT, spoken=False, accepted=done)
-        found.append((bug.created_at, bug.id, lesson))
+    set_by, label = (Bug.severity_set_by, Bug.severity) if task is Task.SEVERITY else (Bug.team_set_by, Team.name)
+    query = (
+        select(Bug.created_at, Bug.id, Bug.status, label, Bug.title, Bug.description, Project.name)
+        .join(Bug.project)
+        .join(Bug.team)
+        .where(set_by == SetBy.MACHINE)
+        .order_by(Bug.id.desc())
+        .limit(N_UNTOUCHED)
+    )
+    for created_at, bug_id, status, name, *text in session.execute(query).all():
+        done = status is Status.RESOLVED
+        lesson = Lesson(bug_id, BugText(*text), str(name), UNTOUCHED_WEIGHT, spoken=False, accepted=done)
+        found.append((created_at, bug_id, lesson))
     return [lesson for _, _, lesson in sorted(found, key=lambda entry: entry[:2])]
 
 

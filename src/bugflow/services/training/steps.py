@@ -43,8 +43,10 @@ def plan(database: Database, shelf: Shelf, run_id: int) -> list[str]:
         plans, refused = {}, []
         for task in Task:
             rows = feedback.find_training_rows(session, task, up_to=up_to)
-            lessons = find_lessons(session, task, up_to=up_to, since=0)
-            reason = _too_little(task, [lesson.label for lesson in lessons], n_spoken=len(rows))
+            reason = _too_few(task, len(rows))
+            if reason is None:  # texts of a thousand bugs are read only where they may be learned
+                lessons = find_lessons(session, task, up_to=up_to, since=0)
+                reason = _too_alike(task, [lesson.label for lesson in lessons])
             if reason is not None:
                 refused.append(reason)
                 continue
@@ -96,7 +98,8 @@ def fit(database: Database, shelf: Shelf, run_id: int, task: Task, *, now: datet
     with database.read() as session:
         promise = find_promises(session).get(task, DEFAULT_PROMISE)
     evidence = compare(lessons, features, adapted, answering, promise=promise)
-    return asdict(evidence) | {"promise": promise, "champion": champion.name}
+    figures = adapted.artifact.report["adapted"]
+    return asdict(evidence) | {"promise": promise, "champion": champion.name, "base": base, "figures": figures}
 
 
 def decide(
@@ -105,11 +108,11 @@ def decide(
     """Let the gate judge, and register the candidate with its verdict. Whether it passed."""
     facts = dict(found)
     promise, champion = float(facts.pop("promise")), str(facts.pop("champion"))
+    base, figures = str(facts.pop("base")), dict(facts.pop("figures"))
     rules = judge(read_evidence(facts), promise=promise)
     passed = all(rule.passed for rule in rules)
     with database.read() as session:
         name = str(session.get_one(RetrainingRun, run_id).plan[task.value]["model"])
-    artifact = load_artifact(shelf.get(name))  # perhaps of another worker, which died
     with database.write() as session:
         run = get_locked(session, run_id)
         if run.state.ended:
@@ -124,11 +127,11 @@ def decide(
             session,
             name,
             task,
-            base=str(artifact.recipe["base"]),
+            base=base,
             run_id=run_id,
             shelf=shelf,
             up_to=run.up_to_feedback_id,
-            figures=dict(artifact.report["adapted"]),
+            figures=figures,
             now=now,
         )
         reason = "It passed the gate." if passed else next(rule.text for rule in rules if not rule.passed)
@@ -180,12 +183,17 @@ def fail(database: Database, run_id: int, reason: str, *, refused: bool, now: da
             end(session, run_id, RunState.REFUSED if refused else RunState.FAILED, reason, now=now)
 
 
-def _too_little(task: Task, labels: Sequence[str], *, n_spoken: int) -> str | None:
-    """Why nothing can be learned from these labels, on so many of which people spoke, if so."""
+def _too_few(task: Task, n_spoken: int) -> str | None:
+    """Why nothing can be learned from so many bugs on which people spoke, if so."""
     if not n_spoken:
         return f"Nobody has said anything about a {task.value} yet."
     if n_spoken < FEWEST:
         return f"For {task.value} people have spoken on {n_spoken} bugs; it takes {FEWEST}."
-    if len(set(labels)) < 2:
-        return f"Every bug is {labels[0]}: of one {task.value} alone nothing can be learned."
     return None
+
+
+def _too_alike(task: Task, labels: Sequence[str]) -> str | None:
+    """Why nothing can be learned from bugs of these labels, if so."""
+    if len(set(labels)) > 1:
+        return None
+    return f"Every bug is {labels[0]}: of one {task.value} alone nothing can be learned."

@@ -15,6 +15,7 @@ from bugflow.services import registry
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 N_CORRECTED, N_OPEN = 50, 30
+N_ASKERS, REQUESTS_A_SECOND = 8, 100  # wished for; what a request takes comes on top: two cores come to some 50
 UNLIKE = (
     "The login page shows a blank white screen in Firefox",
     "Uploading a photo from the gallery crashes the app on Android",
@@ -58,7 +59,7 @@ def test_fifty_corrections_train_a_model_that_answers_without_a_failed_request_a
     stop, failed, n_answered = threading.Event(), [], [0]
 
     def keep_asking() -> None:
-        while not stop.wait(0.02):
+        while not stop.wait(N_ASKERS / REQUESTS_A_SECOND):
             answer = loop.tester.post(
                 "/predict?duplicates=false", json={"description": KINDS["buttons"], "project": "Ledger"}
             )
@@ -67,12 +68,13 @@ def test_fifty_corrections_train_a_model_that_answers_without_a_failed_request_a
                 failed.append(answer.text)
 
     answers: list[dict[str, Any]] = []
-    thread = threading.Thread(target=keep_asking, daemon=True)
+    threads = [threading.Thread(target=keep_asking, daemon=True) for _ in range(N_ASKERS)]
     try:
         for place, bug_id in enumerate(loop.bugs["invoices"][:N_CORRECTED]):
             answers.append(loop.correct(bug_id, right))
             if place == N_CORRECTED - 2:
-                thread.start()
+                for thread in threads:
+                    thread.start()
         assert [answer["retraining"] for answer in answers[:-1]] == [None] * (N_CORRECTED - 1)
         run = loop.wait_for_run(answers[-1]["retraining"]["run_id"])
         assert (run["trigger"], run["state"]) == ("corrections", "promoted"), run
@@ -80,7 +82,8 @@ def test_fifty_corrections_train_a_model_that_answers_without_a_failed_request_a
         loop.wait(lambda: version_of(loop.ask("invoices")) == candidate, what="the new model answers", seconds=10)
     finally:
         stop.set()
-        thread.join(timeout=10)
+        for thread in threads:
+            thread.join(timeout=10)
     assert not failed
     assert n_answered[0] > 20
 

@@ -1,6 +1,5 @@
 """`bugflow bench`: how well and how quickly it predicts, beside its peers."""
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -44,8 +43,9 @@ def bench(
 ) -> None:
     """Measure quality and speed beside simple and usual peers, in the same run on the same reports.
 
-    Tracks: keywords, severity, team, promise, duplicates, neighbours (a million vectors), latency, prepare (half an
-    hour, 20 GB of disk). Nothing is tuned on test reports. Without the data, tracks that need them are skipped.
+    Tracks: keywords, severity, team, promise, feedback (half an hour), duplicates, neighbours (a million vectors),
+    latency, prepare (half an hour, 20 GB of disk). Nothing is tuned on test reports. Without the data, tracks that
+    need them are skipped.
     """
     asked = list(dict.fromkeys(tracks or Track))
     trackers = find_trackers(data)
@@ -57,9 +57,15 @@ def bench(
         asked = [track for track in asked if track not in NEEDS_DATA]
     if not asked:
         return
-    run = Bench(trackers, limit=limit, cache=cache or default_cache(), tell=tell, verdicts=verdicts)
-    if encoder is not None:
-        run = replace(run, load=partial(load_encoder, encoder), load_peer=load_encoder)
+    run = Bench(
+        trackers,
+        limit=limit,
+        cache=cache or default_cache(),
+        tell=tell,
+        load=partial(load_encoder, encoder) if encoder else load_encoder,
+        load_peer=load_encoder,
+        verdicts=verdicts,
+    )
     typer.echo(introduce(describe_run(trackers, limit=limit)))
     for track, tables in run_tracks(run, asked, out=json_file):
         typer.echo(f"## {track}\n")

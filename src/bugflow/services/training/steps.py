@@ -83,7 +83,7 @@ def fit(database: Database, shelf: Shelf, run_id: int, task: Task, *, now: datet
         read = find_read(session, [lesson.bug_id for lesson in lessons], encoder=encoder.name)
     answering = load_artifact(shelf.get(champion.name, manifest_hash=champion.manifest_hash))
     features = extract([clean(lesson.text) for lesson in lessons])
-    encoder.remember(  # what was read when it was reported is not read again: that took most of a retraining
+    encoder.remember(  # what was read when it was reported is not read again: that took a third of a retraining
         {
             text: read[lesson.bug_id]
             for lesson, text in zip(lessons, features.texts, strict=True)

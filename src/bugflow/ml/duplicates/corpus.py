@@ -9,7 +9,6 @@ import polars as pl
 
 from bugflow.errors import InvalidFile
 from bugflow.ml.duplicates.index import BugIndex, Found, IndexedBug
-from bugflow.ml.duplicates.pairs import Query
 from bugflow.ml.duplicates.search import SECONDS_A_DAY, hash_project, prose_of
 from bugflow.ml.duplicates.words import read_words
 from bugflow.ml.encoder import Encoder
@@ -85,9 +84,4 @@ def replay(corpus: Corpus, queries: Iterable[int], *, n_dimensions: int) -> Iter
         earlier = int(np.searchsorted(days, days[row], side="left"))
         index.add(corpus.bugs[known:earlier])
         known = earlier
-        yield row, index.search(query_of(corpus.bugs[row]))
-
-
-def query_of(bug: IndexedBug) -> Query:
-    """A bug as a question for its likes."""
-    return Query(bug.entries, bug.vector, bug.project, bug.day)
+        yield row, index.search(corpus.bugs[row].as_query())

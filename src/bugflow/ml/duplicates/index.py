@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bugflow.ml.duplicates import postings
+from bugflow.ml.duplicates.codes import MOST_OFF, compare_codes, to_codes
 from bugflow.ml.duplicates.pairs import UNRANKED, Pool, Query, Weighed, compare
 from bugflow.ml.duplicates.postings import PART_WEIGHTS, Segment
 from bugflow.ml.duplicates.words import PROSE, WORD_BITS, WORD_MASK, Entries, Part
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from bugflow.ml.duplicates.neighbours import Neighbours
 
 POOL = 100  # candidates that each of the two searches brings
-EXACT_UP_TO = 50_000  # bugs; beyond, comparing each vector takes longer than 8 ms and a graph finds nearly the same
+EXACT_UP_TO = 100_000  # bugs; beyond, comparing each takes longer than 5 ms and a graph finds nearly the same
 GRAPH_BATCH = 1_000  # vectors that the graph takes up at a time: half a second
 SECONDS_TO_END = 5.0
 
@@ -30,14 +31,19 @@ class IndexedBug:
     Attributes:
         day: When it was filed, days since 1970.
         project: Hash of the project's name, 0 where none is named.
-        vector: float32 [d] of unit length, or None until it is made.
+        vector: [d] of unit length, kept to half precision, or None until it is made.
     """
 
     bug_id: int
     day: float
     project: int
     entries: Entries
-    vector: NDArray[np.float32] | None
+    vector: NDArray[np.floating] | None
+
+    def as_query(self) -> Query:
+        """The bug as a question for its likes."""
+        vector = None if self.vector is None else self.vector.astype(np.float32)
+        return Query(self.entries, vector, self.project, self.day)
 
 
 @dataclass(frozen=True)
@@ -49,15 +55,21 @@ class _State:
     days: NDArray[np.float64]
     projects: NDArray[np.uint32]
     alive: NDArray[np.bool_]
-    vectors: NDArray[np.float32]
+    vectors: NDArray[np.float16]  # to which precision they are kept with the bugs
+    codes: NDArray[np.int8]
+    steps: NDArray[np.float32]
     rows: list[Entries]
     segments: list[Segment] = field(default_factory=list)
 
     @staticmethod
     def empty(n_dimensions: int) -> "_State":
-        vectors = np.zeros((0, n_dimensions), np.float32)
-        numbers = np.zeros(0, np.int64)
-        return _State(0, numbers, np.zeros(0), numbers.astype(np.uint32), np.zeros(0, bool), vectors, [])
+        none, vectors = np.zeros(0), np.zeros((0, n_dimensions), np.float16)
+        ids, projects, alive = none.astype(np.int64), none.astype(np.uint32), none.astype(bool)
+        return _State(0, ids, none, projects, alive, vectors, *to_codes(vectors), [])
+
+    def cosines(self, places: NDArray[np.int64], vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        """With the bugs at some places, exact."""
+        return self.vectors[places].astype(np.float32) @ vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +149,7 @@ class BugIndex:
         by_words = _best(bm25, allowed & (bm25 > 0))
         by_meaning = np.zeros(0, np.int64) if query.vector is None else self._alike(state, query.vector, allowed)
         places = np.union1d(by_words, by_meaning)
-        cosines = np.zeros(len(places), np.float32) if query.vector is None else state.vectors[places] @ query.vector
+        cosines = np.zeros(len(places), np.float32) if query.vector is None else state.cosines(places, query.vector)
         entries = [state.rows[place] for place in places]
         pool = Pool(
             places,
@@ -158,7 +170,7 @@ class BugIndex:
         if without is not None and (own := self._place.get(without)) is not None and own < state.n:
             allowed[own] = False
         places = self._alike(state, vector, allowed)[:n]
-        cosines = np.minimum(state.vectors[places] @ vector, 1.0)
+        cosines = np.minimum(state.cosines(places, vector), 1.0)
         return list(zip(state.ids[places].tolist(), cosines.tolist(), strict=True))
 
     def alike(self, bug_id: int, *, n: int) -> list[tuple[int, float]]:
@@ -166,7 +178,7 @@ class BugIndex:
         place, state = self._place.get(bug_id), self._state
         if place is None or place >= state.n:
             return []
-        return self.nearest(state.vectors[place], n=n, without=bug_id)
+        return self.nearest(state.vectors[place].astype(np.float32), n=n, without=bug_id)
 
     def settle(self) -> None:
         """Wait until a graph that is being built is in use."""
@@ -174,14 +186,19 @@ class BugIndex:
             self._builder.join()
 
     def _alike(self, state: _State, vector: NDArray[np.float32], allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Places of the `POOL` nearest in meaning, nearest first: exact, or by the graph where there is one."""
+        """Places of the `POOL` nearest in meaning, nearest first: of all bugs, or of what a graph finds."""
         if self._graph is None:
-            cosines = state.vectors[: state.n] @ vector
-            return _best(cosines, allowed & (cosines > 0))
-        places = self._graph.search(vector, n=POOL)  # fewer remain where some were replaced or deleted since
-        places = np.sort(places[places < state.n])
-        cosines = state.vectors[places] @ vector
-        return places[_best(cosines, allowed[places] & (cosines > 0))]
+            rough = compare_codes(state.codes[: state.n], state.steps[: state.n], vector)
+            places = np.flatnonzero(allowed & (state.steps[: state.n] > 0))
+            if len(places) > POOL:
+                least = np.partition(rough[places], -POOL)[-POOL]
+                places = places[rough[places] >= least - 2 * MOST_OFF]  # usually some 20 more than `POOL`
+        else:
+            places = self._graph.search(vector, n=POOL)  # fewer remain where some were replaced or deleted since
+            places = np.sort(places[places < state.n])
+            places = places[allowed[places]]
+        cosines = state.cosines(places, vector)
+        return places[_best(cosines, cosines > 0)]
 
     def _build_graph(self) -> None:
         """Take up all vectors into a graph; what is added meanwhile as well, then use it."""
@@ -203,7 +220,7 @@ class BugIndex:
         room = old.ids.shape[0]
         wanted = room if n <= room else max(n, room + room // 2, 64)
         ids, days, projects, alive = (_room(a, wanted) for a in (old.ids, old.days, old.projects, old.alive))
-        vectors = _room(old.vectors, wanted)
+        vectors, codes, steps = (_room(a, wanted) for a in (old.vectors, old.codes, old.steps))
         new = slice(old.n, n)
         ids[new] = [bug.bug_id for bug in bugs]
         days[new] = [bug.day for bug in bugs]
@@ -213,11 +230,12 @@ class BugIndex:
         for place, bug in enumerate(bugs, start=old.n):
             if bug.vector is not None:
                 vectors[place] = bug.vector
+        codes[new], steps[new] = to_codes(vectors[new].astype(np.float32))
         rows = [bug.entries for bug in bugs]
         segments = postings.grow(old.segments, Segment.of(rows, first=old.n))
         kept = old.rows
         kept.extend(rows)  # positions below n stay as they are
-        return _State(n, ids, days, projects, alive, vectors, kept, segments)
+        return _State(n, ids, days, projects, alive, vectors, codes, steps, kept, segments)
 
 
 def _end(stopped: Event, builder: Thread) -> None:
@@ -229,7 +247,7 @@ def _end(stopped: Event, builder: Thread) -> None:
 def _put(graph: "Neighbours", state: _State, rows: slice) -> None:
     """Take up the vectors of some places; a bug that was not read for its meaning has none."""
     places = np.arange(rows.start, rows.stop)
-    vectors = state.vectors[rows]
+    vectors = state.vectors[rows].astype(np.float32)
     known = vectors.any(axis=1)
     if known.any():
         graph.add(places[known], vectors[known])

@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
-from bugflow.ml.duplicates.words import PROSE, WORD_BITS, WORD_MASK, Entries
+from bugflow.ml.duplicates.words import ENTRY, PROSE, WORD_BITS, WORD_MASK, Entries
 
 K1, B = 1.2, 0.75  # the usual values; not tuned
 PART_WEIGHTS = np.asarray([3.0, 1.0, 1.0], np.float32)  # title, description, code
 USUAL_LENGTH = 130.0  # of a report, weighted; every tenth of four trackers: 93 (jquery) to 173 (xamarin), mean 143
+_PART, _OWNER, _WORD = np.uint64(8), np.uint64(10), np.uint64(34)  # bits below each; lowest, the count
+MOST_OWNERS = np.uint64(2**24)
 GROWTH = 4  # a segment joins the one before it when that is less than so many times larger
 
 
@@ -26,31 +28,36 @@ class Prose:
     """The searched words of d bugs in a row.
 
     Attributes:
-        owners: int64 [entries], rising; which of the d bugs.
-        words: uint32 [entries]; hashes without the part.
+        words: uint32 [entries], rising; hashes without the part.
+        owners: int32 [entries], rising for each word; which of the d bugs.
         counts: float32 [entries]; occurrences, weighted by part.
     """
 
-    owners: NDArray[np.int64]
     words: NDArray[np.uint32]
+    owners: NDArray[np.int32]
     counts: NDArray[np.float32]
 
 
 def gather_prose(rows: Sequence[Entries]) -> Prose:
-    """The words of some bugs, those of several parts added up."""
-    owners = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
-    entries = (
-        np.concatenate([*rows, np.zeros(0, rows[0].dtype)]) if rows else np.zeros(0, [("key", "<u4"), ("count", "u1")])
-    )
+    """The words of some bugs, at most `MOST_OWNERS`, those of several parts added up."""
+    owners = np.repeat(np.arange(len(rows), dtype=np.uint64), [len(row) for row in rows])
+    entries = np.frombuffer(b"".join([row.tobytes() for row in rows]), ENTRY)  # `concatenate` looks at each one's dtype
     part = entries["key"] >> np.uint32(WORD_BITS)
-    searched = part < len(PROSE)
-    words = entries["key"][searched] & WORD_MASK
-    counts = entries["count"][searched] * PART_WEIGHTS[part[searched]]
-    placed = (owners[searched].astype(np.uint64) << np.uint64(WORD_BITS)) | words
-    unique, place = np.unique(placed, return_inverse=True)
-    summed = np.bincount(place, weights=counts, minlength=len(unique)).astype(np.float32)
-    owner, word = unique >> np.uint64(WORD_BITS), (unique & np.uint64(WORD_MASK)).astype(np.uint32)
-    return Prose(owner.astype(np.int64), word, summed)
+    words = (entries["key"] & WORD_MASK).astype(np.uint64)
+    # All in one number, as plain numbers are sorted five times as fast as anything is by them.
+    packed = (words << _WORD) | (owners << _OWNER) | (part.astype(np.uint64) << _PART) | entries["count"]
+    packed = np.sort(packed[part < len(PROSE)])
+    starts = _starts(packed >> _OWNER)
+    weighted = (packed & np.uint64(0xFF)) * PART_WEIGHTS[(packed >> _PART) & np.uint64(0x3)]
+    counts = np.add.reduceat(weighted, starts[:-1]) if len(packed) else np.zeros(0)
+    packed = packed[starts[:-1]]
+    places = ((packed >> _OWNER) % MOST_OWNERS).astype(np.int32)
+    return Prose((packed >> _WORD).astype(np.uint32), places, counts.astype(np.float32))
+
+
+def _starts(rising: NDArray[np.unsignedinteger]) -> NDArray[np.int64]:
+    """Where each value begins, and the end."""
+    return np.flatnonzero(np.r_[True, rising[1:] != rising[:-1], True][len(rising) == 0 :])
 
 
 def damp(counts: NDArray[np.float32], lengths: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -89,13 +96,18 @@ class Segment:
         """The bugs that stand at `first` and the positions after it."""
         prose = gather_prose(rows)
         impacts = damp(prose.counts, measure(prose, n=len(rows))[prose.owners])
-        return _sorted(first, len(rows), prose.words, prose.owners.astype(np.int32), impacts)
+        starts = _starts(prose.words)
+        return Segment(first, len(rows), prose.words[starts[:-1]], starts, prose.owners, impacts)
 
     def joined(self, other: "Segment") -> "Segment":
         """Both; the other's bugs stand behind these."""
         words = np.concatenate([np.repeat(s.words, np.diff(s.starts)) for s in (self, other)])
         places = np.concatenate([self.places, other.places + np.int32(self.n)])
-        return _sorted(self.first, self.n + other.n, words, places, np.concatenate([self.impacts, other.impacts]))
+        impacts = np.concatenate([self.impacts, other.impacts])
+        order = np.argsort(words, kind="stable")  # merges two runs
+        words = words[order]
+        starts = _starts(words)
+        return Segment(self.first, self.n + other.n, words[starts[:-1]], starts, places[order], impacts[order])
 
     def spans(self, words: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Where the entries of each word begin and end; an empty span for a word that does not occur."""
@@ -104,15 +116,6 @@ class Segment:
         place = np.minimum(np.searchsorted(self.words, words), len(self.words) - 1)
         found = self.words[place] == words
         return np.where(found, self.starts[place], 0), np.where(found, self.starts[place + 1], 0)
-
-
-def _sorted(
-    first: int, n: int, words: NDArray[np.uint32], places: NDArray[np.int32], impacts: NDArray[np.float32]
-) -> Segment:
-    order = np.argsort(words, kind="stable")
-    unique, counts = np.unique(words, return_counts=True)
-    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return Segment(first, n, unique, starts, places[order], impacts[order])
 
 
 def grow(segments: Sequence[Segment], new: Segment) -> list[Segment]:

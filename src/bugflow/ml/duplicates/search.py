@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 from zlib import crc32
@@ -12,7 +13,6 @@ import numpy as np
 from bugflow.domain.duplicates import DuplicateCandidate, Fingerprint, Reading
 from bugflow.ml.duplicates.evidence import Reader
 from bugflow.ml.duplicates.index import BugIndex, IndexedBug
-from bugflow.ml.duplicates.pairs import Query
 from bugflow.ml.duplicates.ranker import Ranker, load_ranker
 from bugflow.ml.duplicates.words import ENTRY, SCHEME, from_bytes, read_words, to_bytes
 from bugflow.ml.encoder import Encoder, load_encoder
@@ -127,15 +127,14 @@ class LiveSearch:
         bug = indexed(
             0,
             fingerprint,
-            moment or datetime.now(UTC),
+            (moment or datetime.now(UTC)).timestamp(),
             text.project,
             encoder=self.encoder.name,
             d=self.index.n_dimensions,
         )
         if not len(bug.entries) or not len(self.index):
             return []
-        query = Query(bug.entries, bug.vector, bug.project, bug.day)
-        found = self.index.search(query, before=bug.day if moment else None, without=without)
+        found = self.index.search(bug.as_query(), before=bug.day if moment else None, without=without)
         order, probabilities = self.ranker.rank(found.pairs)
         bar = self.ranker.bar(PROMISE)
         rarities = dict(zip(found.weighed.words.tolist(), found.weighed.rarities.tolist(), strict=True))
@@ -183,18 +182,20 @@ def make_search(
     return LiveSearch(BugIndex(encoder.n_dimensions), ranker or load_ranker(SHIPPED_RANKER), encoder, catch_up)
 
 
-def indexed(
-    bug_id: int, fingerprint: Fingerprint, moment: datetime, project: str, *, encoder: str, d: int
-) -> IndexedBug:
-    """A bug as the index takes it up, from what was kept with it; words or vectors made in another way are left out."""
+def indexed(bug_id: int, fingerprint: Fingerprint, seconds: float, project: str, *, encoder: str, d: int) -> IndexedBug:
+    """A bug as the index takes it up, from what was kept with it; words or vectors made in another way are left out.
+
+    Args:
+        seconds: When it was filed, since 1970.
+    """
     words = from_bytes(fingerprint.words) if fingerprint.scheme == SCHEME else np.zeros(0, ENTRY)
     vector = None
     if fingerprint.vector is not None and fingerprint.encoder == encoder and len(fingerprint.vector) == 2 * d:
-        vector = np.frombuffer(fingerprint.vector, np.float16).astype(np.float32)
-    day = moment.timestamp() / SECONDS_A_DAY
-    return IndexedBug(bug_id, day, hash_project(project), words, vector)
+        vector = np.frombuffer(fingerprint.vector, np.float16)
+    return IndexedBug(bug_id, seconds / SECONDS_A_DAY, hash_project(project), words, vector)
 
 
+@lru_cache(maxsize=1_000)
 def hash_project(name: str) -> int:
     """A project's name, lower-case, as the index keeps it; 0 where there is none."""
     return crc32(name.encode("utf-8", "replace")) if name else 0

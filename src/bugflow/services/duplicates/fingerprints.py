@@ -6,7 +6,7 @@ from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Select, delete, or_, select
+from sqlalchemy import Select, delete, extract, or_, select
 from sqlalchemy.orm import Session
 
 from bugflow.db.engine import Database
@@ -19,7 +19,7 @@ from bugflow.ml.duplicates.search import LiveSearch, indexed, read_all
 from bugflow.ml.duplicates.words import SCHEME, read_words, to_bytes
 from bugflow.ml.text import clean
 
-LOADED = 5_000  # rows at a time while an index is filled: 6 MB
+LOADED = 10_000  # rows at a time while an index is filled: 6 MB
 STRAGGLERS = (
     200  # ids below the highest one seen that may still appear on PostgreSQL, where they are not in commit order
 )
@@ -157,8 +157,9 @@ def _give_back_memory() -> None:
 
 def _load(session: Session, index: BugIndex, ids: list[int], *, encoder: str) -> None:
     kept = BugFingerprint
+    filed = extract("epoch", Bug.created_at)  # a hundred thousand moments in Python take a second
     query = (
-        select(kept.bug_id, kept.scheme, kept.words, kept.encoder, kept.vector, Bug.created_at, Project.name)
+        select(kept.bug_id, kept.scheme, kept.words, kept.encoder, kept.vector, filed, Project.name)
         .join(Bug, Bug.id == kept.bug_id)
         .join(Bug.project)
         .where(kept.id.between(ids[0], ids[-1]))
@@ -166,10 +167,9 @@ def _load(session: Session, index: BugIndex, ids: list[int], *, encoder: str) ->
     )
     wanted = set(ids)
     rows = session.execute(query.add_columns(kept.id)).all()
+    d = index.n_dimensions
     index.add(
-        indexed(
-            bug_id, Fingerprint(scheme, words, by, vector), at, project.lower(), encoder=encoder, d=index.n_dimensions
-        )
-        for bug_id, scheme, words, by, vector, at, project, n in rows
+        indexed(bug_id, Fingerprint(scheme, words, by, vector), float(seconds), project.lower(), encoder=encoder, d=d)
+        for bug_id, scheme, words, by, vector, seconds, project, n in rows
         if n in wanted
     )

@@ -56,7 +56,7 @@ def gather_prose(rows: Sequence[Entries]) -> Prose:
 
 
 def _starts(rising: NDArray[np.unsignedinteger]) -> NDArray[np.int64]:
-    """Where each value begins, and the end."""
+    """Where each value begins, and the end; of no values the end alone."""
     return np.flatnonzero(np.r_[True, rising[1:] != rising[:-1], True][len(rising) == 0 :])
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bugflow.ml.duplicates.neighbours import Neighbours
 
 POOL = 100  # candidates that each of the two searches brings
+NOWHERE = np.float32(-2)  # below any cosine
 EXACT_UP_TO = 100_000  # bugs; beyond, comparing each takes longer than 5 ms and a graph finds nearly the same
 GRAPH_BATCH = 1_000  # vectors that the graph takes up at a time: half a second
 SECONDS_TO_END = 5.0
@@ -189,10 +190,9 @@ class BugIndex:
         """Places of the `POOL` nearest in meaning, nearest first: of all bugs, or of what a graph finds."""
         if self._graph is None:
             rough = compare_codes(state.codes[: state.n], state.steps[: state.n], vector)
-            places = np.flatnonzero(allowed & (state.steps[: state.n] > 0))
-            if len(places) > POOL:
-                least = np.partition(rough[places], -POOL)[-POOL]
-                places = places[rough[places] >= least - 2 * MOST_OFF]  # usually some 20 more than `POOL`
+            rough[~allowed | (state.steps[: state.n] == 0)] = NOWHERE
+            least = np.partition(rough, -POOL)[-POOL] if len(rough) > POOL else NOWHERE
+            places = np.flatnonzero((rough >= least - 2 * MOST_OFF) & (rough > NOWHERE))  # some 20 more than `POOL`
         else:
             places = self._graph.search(vector, n=POOL)  # fewer remain where some were replaced or deleted since
             places = np.sort(places[places < state.n])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bugflow.ml.duplicates.postings import damp
-from bugflow.ml.duplicates.words import ENTRY, PROSE, WORD_BITS, WORD_MASK, Entries, Part
+from bugflow.ml.duplicates.words import PROSE, WORD_BITS, WORD_MASK, Entries, Part, join
 
 COLUMNS = (
     "cosine",
@@ -106,36 +106,36 @@ def compare(query: Query, weighed: Weighed, pool: Pool) -> NDArray[np.float32]:
     """float32 [c, len(COLUMNS)]."""
     c = len(pool.places)
     owners = np.repeat(np.arange(c), [len(row) for row in pool.entries])
-    entries = np.concatenate([query.entries[:0], *pool.entries], dtype=ENTRY)  # named, it need not be worked out
+    entries = join(pool.entries)
     part = entries["key"] >> np.uint32(WORD_BITS)
     words, counts = entries["key"] & WORD_MASK, entries["count"].astype(np.float32)
-    is_prose = part < len(PROSE)
-    is_title = part == Part.TITLE
-    is_body = is_prose & ~is_title
+    of_part = owners * len(Part) + part
+    n_words_of = np.bincount(of_part, minlength=c * len(Part)).reshape(c, len(Part))
+    lengths_of = np.bincount(of_part, weights=counts, minlength=c * len(Part)).reshape(c, len(Part)).astype(np.float32)
+    title_lengths, body_lengths = lengths_of[:, Part.TITLE], lengths_of[:, PROSE[1:]].sum(axis=1)
 
     place = np.minimum(np.searchsorted(weighed.words, words), max(len(weighed.words) - 1, 0))
-    hit = (weighed.words[place] == words) & is_prose if len(weighed.words) else np.zeros(len(words), bool)
-    rarity = np.where(hit, weighed.rarities[place], 0.0) if len(weighed.words) else np.zeros(len(words))
-    in_title = hit & weighed.in_title[place] if len(weighed.words) else hit
-    in_body = hit & weighed.in_body[place] if len(weighed.words) else hit
+    shared = (weighed.words[place] == words) & (part < len(PROSE)) if len(weighed.words) else np.zeros(len(words), bool)
+    # From here on only the words that both say.
+    owner, place, counts, is_title = owners[shared], place[shared], counts[shared], part[shared] == Part.TITLE
+    rarity, in_title, in_body = weighed.rarities[place], weighed.in_title[place], weighed.in_body[place]
 
     def total(weights: NDArray[np.floating[Any]], chosen: NDArray[np.bool_]) -> NDArray[np.float32]:
-        return np.bincount(owners[chosen], weights=weights[chosen], minlength=c).astype(np.float32)
+        return np.bincount(owner[chosen], weights=weights[chosen], minlength=c).astype(np.float32)
 
-    title_lengths, body_lengths = total(counts, is_title), total(counts, is_body)
     # Parts are damped against their own usual lengths: a title of ten words is as usual as a body of a hundred.
-    title_bm25 = total(rarity * damp(counts, 13 * title_lengths[owners]), in_title & is_title)
-    body_bm25 = total(rarity * damp(counts, 1.3 * body_lengths[owners]), in_body & is_body)
-    crossed = total(rarity, in_title & is_body)
+    title_bm25 = total(rarity * damp(counts, 13 * title_lengths[owner]), in_title & is_title)
+    body_bm25 = total(rarity * damp(counts, 1.3 * body_lengths[owner]), in_body & ~is_title)
+    crossed = total(rarity, in_title & ~is_title)
     # What a title alone says, "iOS" against "Android", is what tells clones of one request apart.
-    said, word = divmod(np.unique(owners[in_title] * len(weighed.words) + place[in_title]), max(len(weighed.words), 1))
+    said, word = divmod(np.unique(owner[in_title] * len(weighed.words) + place[in_title]), max(len(weighed.words), 1))
     lacking = np.bincount(said, weights=weighed.rarities[word], minlength=c)
-    n_title = np.maximum(total(np.ones(len(words)), is_title), 1)
-    n_unsaid = total(np.ones(len(words)), is_title & ~hit)
+    n_title = np.maximum(n_words_of[:, Part.TITLE], 1)
+    n_unsaid = n_words_of[:, Part.TITLE] - np.bincount(owner[is_title], minlength=c)
     title_mass = float(weighed.rarities[weighed.in_title].sum()) + 1.0
     body_mass = float(weighed.rarities[weighed.in_body].sum()) + 1.0
-    n_words = np.maximum(total(np.ones(len(words)), is_prose), 1)
-    n_shared = total(np.ones(len(words)), hit)
+    n_words = np.maximum(n_words_of[:, PROSE].sum(axis=1), 1)
+    n_shared = np.bincount(owner, minlength=c)
 
     lengths = np.log1p(title_lengths + body_lengths)
     own_length = float(np.log1p(query.entries["count"][query.entries["key"] >> WORD_BITS < len(PROSE)].sum()))
@@ -180,6 +180,8 @@ def _marks(
     """By part: the share of marks that both have of what the one with fewer has; and whether both have, none shared."""
     same, other = {}, {}
     own_part = entries["key"] >> np.uint32(WORD_BITS)
+    marks = part >= len(PROSE)
+    owners, keys, part = owners[marks], keys[marks], part[marks]
     for mark in (Part.EXCEPTION, Part.ERROR_CODE, Part.FRAME, Part.VERSION, Part.PLATFORM):
         mine = entries["key"][own_part == mark]
         chosen = part == mark

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
-from bugflow.ml.duplicates.words import ENTRY, PROSE, WORD_BITS, WORD_MASK, Entries
+from bugflow.ml.duplicates.words import PROSE, WORD_BITS, WORD_MASK, Entries, join
 
 K1, B = 1.2, 0.75  # the usual values; not tuned
 PART_WEIGHTS = np.asarray([3.0, 1.0, 1.0], np.float32)  # title, description, code
@@ -41,7 +41,7 @@ class Prose:
 def gather_prose(rows: Sequence[Entries]) -> Prose:
     """The words of some bugs, at most `MOST_OWNERS`, those of several parts added up."""
     owners = np.repeat(np.arange(len(rows), dtype=np.uint64), [len(row) for row in rows])
-    entries = np.frombuffer(b"".join([row.tobytes() for row in rows]), ENTRY)  # `concatenate` looks at each one's dtype
+    entries = join(rows)
     part = entries["key"] >> np.uint32(WORD_BITS)
     words = (entries["key"] & WORD_MASK).astype(np.uint64)
     # All in one number, as plain numbers are sorted five times as fast as anything is by them.

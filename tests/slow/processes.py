@@ -157,6 +157,18 @@ def children_of(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def pages_of(pid: int) -> list[int]:
+    """Its children that serve the pages; while it starts a library asks `file` about the interpreter, for a moment."""
+    return [child for child in children_of(pid) if b"\0ui\0" in read_command(child)]
+
+
+def read_command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
 def is_alive(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]

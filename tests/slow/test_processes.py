@@ -20,6 +20,7 @@ from tests.slow.processes import (
     children_of,
     free_port,
     is_alive,
+    pages_of,
     place_in,
     sign_in,
     wait_until_gone,
@@ -61,8 +62,8 @@ def test_up_in_an_empty_folder_prints_a_password_once_that_signs_in(place: Place
 
 def test_up_that_is_ended_while_it_starts_leaves_no_pages_behind(place: Place) -> None:
     up = place.start("up", "--api-port", str(free_port()), "--ui-port", str(free_port()))
-    up.wait_for(lambda: bool(children_of(up.process.pid)), what="a child")
-    [ui] = children_of(up.process.pid)
+    up.wait_for(lambda: bool(pages_of(up.process.pid)), what="its pages' process")
+    [ui] = pages_of(up.process.pid)
     assert up.end() == 0
     assert not is_alive(ui)
 
@@ -79,8 +80,8 @@ def test_pages_of_an_up_that_is_killed_end_too(place: Place) -> None:
 
 def test_pages_whose_up_is_killed_while_they_start_end_too(place: Place) -> None:
     up = place.start("up", "--api-port", str(free_port()), "--ui-port", str(free_port()))
-    up.wait_for(lambda: bool(children_of(up.process.pid)), what="a child")
-    [ui] = children_of(up.process.pid)
+    up.wait_for(lambda: bool(pages_of(up.process.pid)), what="its pages' process")
+    [ui] = pages_of(up.process.pid)
     up.process.kill()
     up.process.wait()
     wait_until_gone(ui)

@@ -171,8 +171,6 @@ def fill_search(bench: Bench, *, n: int = N_BUGS) -> LiveSearch:
             IndexedBug(start + row, float(start), 0, _entries_of(hashes[np.unique(drawn[row])]), vectors[row])
             for row in range(size)
         )
-    bench.tell("graph of what they mean")
-    search.index.settle()
     return search
 
 

@@ -41,6 +41,7 @@ COLUMNS = (
 )
 """One row a pair of a report and an earlier one. No column depends on ids or on labels that people gave."""
 
+LOWEST = np.uint32(2**14 - 1)  # of a word's bits
 UNRANKED = 300  # rank of a candidate that one of the two searches did not bring
 
 
@@ -105,8 +106,7 @@ class Weighed:
 def compare(query: Query, weighed: Weighed, pool: Pool) -> NDArray[np.float32]:
     """float32 [c, len(COLUMNS)]."""
     c = len(pool.places)
-    owners = np.repeat(np.arange(c), [len(row) for row in pool.entries])
-    entries = join(pool.entries)
+    entries, owners = join(pool.entries)
     part = entries["key"] >> np.uint32(WORD_BITS)
     words, counts = entries["key"] & WORD_MASK, entries["count"].astype(np.float32)
     of_part = owners * len(Part) + part
@@ -114,10 +114,11 @@ def compare(query: Query, weighed: Weighed, pool: Pool) -> NDArray[np.float32]:
     lengths_of = np.bincount(of_part, weights=counts, minlength=c * len(Part)).reshape(c, len(Part)).astype(np.float32)
     title_lengths, body_lengths = lengths_of[:, Part.TITLE], lengths_of[:, PROSE[1:]].sum(axis=1)
 
-    place = np.minimum(np.searchsorted(weighed.words, words), max(len(weighed.words) - 1, 0))
-    shared = (weighed.words[place] == words) & (part < len(PROSE)) if len(weighed.words) else np.zeros(len(words), bool)
     # From here on only the words that both say.
-    owner, place, counts, is_title = owners[shared], place[shared], counts[shared], part[shared] == Part.TITLE
+    shared, place = _find(words, weighed.words)
+    prose = part[shared] < len(PROSE)
+    shared, place = shared[prose], place[prose]
+    owner, counts, is_title = owners[shared], counts[shared], part[shared] == Part.TITLE
     rarity, in_title, in_body = weighed.rarities[place], weighed.in_title[place], weighed.in_body[place]
 
     def total(weights: NDArray[np.floating[Any]], chosen: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -128,8 +129,8 @@ def compare(query: Query, weighed: Weighed, pool: Pool) -> NDArray[np.float32]:
     body_bm25 = total(rarity * damp(counts, 1.3 * body_lengths[owner]), in_body & ~is_title)
     crossed = total(rarity, in_title & ~is_title)
     # What a title alone says, "iOS" against "Android", is what tells clones of one request apart.
-    said, word = divmod(np.unique(owner[in_title] * len(weighed.words) + place[in_title]), max(len(weighed.words), 1))
-    lacking = np.bincount(said, weights=weighed.rarities[word], minlength=c)
+    said = np.zeros((c, len(weighed.words)), bool)
+    said[owner[in_title], place[in_title]] = True
     n_title = np.maximum(n_words_of[:, Part.TITLE], 1)
     n_unsaid = n_words_of[:, Part.TITLE] - np.bincount(owner[is_title], minlength=c)
     title_mass = float(weighed.rarities[weighed.in_title].sum()) + 1.0
@@ -141,7 +142,13 @@ def compare(query: Query, weighed: Weighed, pool: Pool) -> NDArray[np.float32]:
     own_length = float(np.log1p(query.entries["count"][query.entries["key"] >> WORD_BITS < len(PROSE)].sum()))
     best = np.sort(pool.cosines)[::-1]
     both = bool(len(best)) and query.vector is not None
-    same, other = _marks(query.entries, owners, entries["key"], part, c)
+    is_mark = np.flatnonzero(part >= len(PROSE))
+    marked, _ = _find(entries["key"][is_mark], query.entries["key"])
+    n_same = np.bincount(of_part[is_mark[marked]], minlength=c * len(Part)).reshape(c, len(Part))
+    n_own = np.bincount(query.entries["key"] >> np.uint32(WORD_BITS), minlength=len(Part))
+    # Of the marks of the one with fewer; and whether both have some, none shared.
+    fewer = np.minimum(n_words_of, n_own)
+    same, other = n_same / np.maximum(fewer, 1), (fewer > 0) & (n_same == 0)
     columns = [
         pool.cosines,
         pool.cosines - (best[:10].mean() if both else 0.0),
@@ -154,17 +161,17 @@ def compare(query: Query, weighed: Weighed, pool: Pool) -> NDArray[np.float32]:
         title_bm25 / title_mass,
         body_bm25 / body_mass,
         crossed / title_mass,
-        1 - lacking / title_mass,
+        1 - said @ weighed.rarities / title_mass,
         n_unsaid / n_title,
         n_shared / n_words,
-        same[Part.EXCEPTION],
-        same[Part.ERROR_CODE],
-        same[Part.FRAME],
-        other[Part.FRAME],
-        same[Part.VERSION],
-        other[Part.VERSION],
-        same[Part.PLATFORM],
-        other[Part.PLATFORM],
+        same[:, Part.EXCEPTION],
+        same[:, Part.ERROR_CODE],
+        same[:, Part.FRAME],
+        other[:, Part.FRAME],
+        same[:, Part.VERSION],
+        other[:, Part.VERSION],
+        same[:, Part.PLATFORM],
+        other[:, Part.PLATFORM],
         np.log1p(np.maximum(query.day - pool.days, 0.0)),
         (pool.projects == query.project) & (query.project != 0),
         np.full(c, own_length),
@@ -174,20 +181,12 @@ def compare(query: Query, weighed: Weighed, pool: Pool) -> NDArray[np.float32]:
     return np.stack([np.asarray(column, np.float32) for column in columns], axis=1)
 
 
-def _marks(
-    entries: Entries, owners: NDArray[np.int64], keys: NDArray[np.uint32], part: NDArray[np.uint32], c: int
-) -> tuple[dict[Part, NDArray[np.float64]], dict[Part, NDArray[np.float64]]]:
-    """By part: the share of marks that both have of what the one with fewer has; and whether both have, none shared."""
-    same, other = {}, {}
-    own_part = entries["key"] >> np.uint32(WORD_BITS)
-    marks = part >= len(PROSE)
-    owners, keys, part = owners[marks], keys[marks], part[marks]
-    for mark in (Part.EXCEPTION, Part.ERROR_CODE, Part.FRAME, Part.VERSION, Part.PLATFORM):
-        mine = entries["key"][own_part == mark]
-        chosen = part == mark
-        theirs = np.bincount(owners[chosen], minlength=c)
-        shared = np.bincount(owners[chosen][np.isin(keys[chosen], mine)], minlength=c)
-        fewer = np.minimum(theirs, len(mine))
-        same[mark] = shared / np.maximum(fewer, 1)
-        other[mark] = ((fewer > 0) & (shared == 0)).astype(np.float64)
-    return same, other
+def _find(words: NDArray[np.uint32], known: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which of some words are known, and the places of those among the known ones, which rise."""
+    # Most unknown ones are told by their lowest bits, in a fifth of the time that looking them up takes.
+    lowest = np.zeros(LOWEST + 1, bool)
+    lowest[known & LOWEST] = True
+    some = np.flatnonzero(lowest[words & LOWEST])
+    place = np.minimum(np.searchsorted(known, words[some]), len(known) - 1)
+    found = known[place] == words[some]
+    return some[found], place[found]

@@ -40,12 +40,13 @@ class Prose:
 
 def gather_prose(rows: Sequence[Entries]) -> Prose:
     """The words of some bugs, at most `MOST_OWNERS`, those of several parts added up."""
-    owners = np.repeat(np.arange(len(rows), dtype=np.uint64), [len(row) for row in rows])
-    entries = join(rows)
+    entries, owners = join(rows)
     part = entries["key"] >> np.uint32(WORD_BITS)
     words = (entries["key"] & WORD_MASK).astype(np.uint64)
     # All in one number, as plain numbers are sorted five times as fast as anything is by them.
-    packed = (words << _WORD) | (owners << _OWNER) | (part.astype(np.uint64) << _PART) | entries["count"]
+    packed = (
+        (words << _WORD) | (owners.astype(np.uint64) << _OWNER) | (part.astype(np.uint64) << _PART) | entries["count"]
+    )
     packed = np.sort(packed[part < len(PROSE)])
     starts = _starts(packed >> _OWNER)
     weighted = (packed & np.uint64(0xFF)) * PART_WEIGHTS[(packed >> _PART) & np.uint64(0x3)]
@@ -77,45 +78,52 @@ class Segment:
 
     Attributes:
         first: Position of the first of them in the whole index.
-        n: Number of bugs.
         words: uint32 [t], rising.
-        starts: int64 [t + 1]; word i occurs in the bugs `places[starts[i]:starts[i + 1]]`.
-        places: int32 [entries]; position among these bugs.
-        impacts: float32 [entries]; what the word adds to that bug, before rarity.
+        impacts: float32 [n, t], sparse; what a word adds to each of the n bugs, before rarity.
     """
 
     first: int
-    n: int
     words: NDArray[np.uint32]
-    starts: NDArray[np.int64]
-    places: NDArray[np.int32]
-    impacts: NDArray[np.float32]
+    impacts: csc_array
+
+    @property
+    def n(self) -> int:
+        """Number of bugs."""
+        return int(self.impacts.shape[0])
 
     @staticmethod
     def of(rows: Sequence[Entries], *, first: int) -> "Segment":
         """The bugs that stand at `first` and the positions after it."""
         prose = gather_prose(rows)
         impacts = damp(prose.counts, measure(prose, n=len(rows))[prose.owners])
-        starts = _starts(prose.words)
-        return Segment(first, len(rows), prose.words[starts[:-1]], starts, prose.owners, impacts)
+        return Segment._by_word(prose.words, prose.owners, impacts, first=first, n=len(rows))
 
     def joined(self, other: "Segment") -> "Segment":
         """Both; the other's bugs stand behind these."""
-        words = np.concatenate([np.repeat(s.words, np.diff(s.starts)) for s in (self, other)])
-        places = np.concatenate([self.places, other.places + np.int32(self.n)])
-        impacts = np.concatenate([self.impacts, other.impacts])
+        words = np.concatenate([np.repeat(s.words, np.diff(s.impacts.indptr)) for s in (self, other)])
+        places = np.concatenate([self.impacts.indices, other.impacts.indices + np.int32(self.n)])
+        impacts = np.concatenate([self.impacts.data, other.impacts.data])
         order = np.argsort(words, kind="stable")  # merges two runs
-        words = words[order]
-        starts = _starts(words)
-        return Segment(self.first, self.n + other.n, words[starts[:-1]], starts, places[order], impacts[order])
+        n = self.n + other.n
+        return Segment._by_word(words[order], places[order], impacts[order], first=self.first, n=n)
 
-    def spans(self, words: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Where the entries of each word begin and end; an empty span for a word that does not occur."""
+    @staticmethod
+    def _by_word(
+        words: NDArray[np.uint32], places: NDArray[np.int32], impacts: NDArray[np.float32], *, first: int, n: int
+    ) -> "Segment":
+        """Entries whose words rise, and for each word the places."""
+        starts = _starts(words)
+        # In 64 bits the starts would make 64 bits of the places.
+        by_word = csc_array((impacts, places, starts.astype(np.int32)), shape=(n, len(starts) - 1))
+        return Segment(first, words[starts[:-1]], by_word)
+
+    def find(self, words: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """The columns of those of some words that occur, and which ones do, bool [len(words)]."""
         if not len(self.words):
-            return np.zeros(len(words), np.int64), np.zeros(len(words), np.int64)
+            return np.zeros(0, np.int64), np.zeros(len(words), bool)
         place = np.minimum(np.searchsorted(self.words, words), len(self.words) - 1)
         found = self.words[place] == words
-        return np.where(found, self.starts[place], 0), np.where(found, self.starts[place + 1], 0)
+        return place[found], found
 
 
 def grow(segments: Sequence[Segment], new: Segment) -> list[Segment]:
@@ -131,8 +139,9 @@ def rarities(segments: Sequence[Segment], words: NDArray[np.uint32], *, n: int) 
     """Weight of each word by the number of bugs, of n, in which it occurs; float32, positive (Lucene's variant)."""
     held = np.zeros(len(words), np.int64)
     for segment in segments:
-        starts, ends = segment.spans(words)
-        held += ends - starts
+        columns, found = segment.find(words)
+        starts = segment.impacts.indptr
+        held[found] += starts[columns + 1] - starts[columns]
     return np.log1p((n - held + 0.5) / (held + 0.5)).astype(np.float32)
 
 
@@ -141,16 +150,7 @@ def score(
 ) -> NDArray[np.float32]:
     """BM25 of each of n bugs for a query of some words, float32 [n]."""
     scores = np.zeros(n, np.float32)
-    for segment in segments if len(words) else ():
-        starts, ends = segment.spans(words)
-        spans = [slice(start, end) for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
-        by_word = csc_array(
-            (
-                np.concatenate([segment.impacts[span] for span in spans]),
-                np.concatenate([segment.places[span] for span in spans]),
-                np.concatenate([[0], np.cumsum(ends - starts)]),
-            ),
-            shape=(segment.n, len(words)),
-        )
-        scores[segment.first : segment.first + segment.n] = by_word @ weights
+    for segment in segments:
+        columns, found = segment.find(words)
+        scores[segment.first : segment.first + segment.n] = segment.impacts[:, columns] @ weights[found]
     return scores

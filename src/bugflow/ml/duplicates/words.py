@@ -98,9 +98,14 @@ def to_bytes(entries: Entries) -> bytes:
     return entries.tobytes()
 
 
-def join(rows: Iterable[Entries]) -> Entries:
-    """The words of several reports in a row; four times as fast as `concatenate`, which looks at each one's dtype."""
-    return np.frombuffer(b"".join([row.tobytes() for row in rows]), ENTRY)
+def join(rows: Iterable[Entries]) -> tuple[Entries, NDArray[np.int64]]:
+    """The words of several reports in a row, and which report each is of, int64 [entries].
+
+    Four times as fast as `concatenate`, which looks at each one's dtype.
+    """
+    contents = [row.tobytes() for row in rows]
+    sizes = [len(content) // ENTRY.itemsize for content in contents]
+    return np.frombuffer(b"".join(contents), ENTRY), np.repeat(np.arange(len(sizes)), sizes)
 
 
 def from_bytes(content: bytes) -> Entries:

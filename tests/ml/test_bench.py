@@ -173,11 +173,11 @@ def test_the_words_of_the_reports_that_are_timed_stand_in_the_bugs_that_are_sear
         assert (found.weighed.rarities < np.log(2_000 / 2)).mean() > 0.5, "most of them stand in two bugs and more"
 
 
-def test_the_graph_of_vectors_stands_beside_comparing_each_in_full_and_in_eight_bits(run: Bench) -> None:
+def test_the_graph_of_vectors_stands_beside_comparing_each_in_full_and_by_bounds_first(run: Bench) -> None:
     (table,) = measure_neighbours(replace(run, limit=2_000))
-    each, codes, graph = table.rows
+    each, bounds, graph = table.rows
     assert [row["n"] for row in table.rows] == [2_000] * 3
-    assert each["recall"] == codes["recall"] == 1.0
+    assert each["recall"] == bounds["recall"] == 1.0
     assert graph["recall"] > 0.9
     assert all(0 < row["p50_ms"] <= row["p95_ms"] for row in table.rows)
     assert graph["memory_mb"] > 0

@@ -16,7 +16,7 @@ from tests.ml.trackers import WordEncoder, make_ranker
 
 from bugflow.domain.duplicates import DuplicateCandidate, EvidenceKind, Fingerprint, Reading
 from bugflow.domain.predictions import BugText
-from bugflow.ml.duplicates import postings
+from bugflow.ml.duplicates import codes, postings
 from bugflow.ml.duplicates.index import POOL, BugIndex, IndexedBug
 from bugflow.ml.duplicates.pairs import COLUMNS, Query
 from bugflow.ml.duplicates.postings import K1, USUAL_LENGTH, B, Segment
@@ -245,17 +245,52 @@ def test_the_bugs_most_like_one_that_is_known_are_found_without_reading_it_again
     assert index.alike(4, n=5) == index.alike(99, n=5) == NoSearch().alike(1, n=5) == []
 
 
-def test_the_nearest_are_found_exactly_also_among_many_that_say_nearly_the_same() -> None:
+def of_two_templates(n: int) -> NDArray[np.float32]:
+    """Vectors of reports that nearly say one of two things, to half precision."""
     rng = np.random.default_rng(0)
-    templates = rng.standard_normal((2, 384)) + 0.05 * rng.standard_normal((1_000, 2, 384))
-    vectors = templates.reshape(-1, 384)
-    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16).astype(np.float32)
+    vectors = rng.standard_normal((2, 384))[np.arange(n) % 2] + 0.05 * rng.standard_normal((n, 384))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors.astype(np.float16), np.float32)
+
+
+@pytest.mark.parametrize("block", [codes.BLOCK, 300])
+def test_the_nearest_are_found_exactly_also_among_many_that_say_nearly_the_same(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(codes, "BLOCK", block)
+    vectors = of_two_templates(2_000)
     index = BugIndex(384)
-    index.add(bug(row, "w", vector=vector) for row, vector in enumerate(vectors))
-    index.add([bug(3_000, "w")])
+    for start in range(0, 2_000, 400):
+        rows = range(start, start + 400)
+        index.add(bug(row, "w", vector=vectors[row] if row % 10 else None) for row in rows)
+    index.remove(range(5, 2_000, 10))
+    here = np.arange(2_000) % 5 > 0
     for row in range(0, 2_000, 50):
-        exact = np.argsort(-(vectors @ vectors[row]), kind="stable")[:POOL].tolist()
+        exact = np.argsort(-np.where(here, vectors @ vectors[row], -1), kind="stable")[:POOL].tolist()
         assert [bug_id for bug_id, _ in index.nearest(vectors[row], n=POOL)] == exact
+
+
+@pytest.mark.parametrize("rank", [2, 40, 384])  # of what real vectors are like, and of what they are not
+def test_no_cosine_is_above_the_bound_that_is_told_without_reading_the_vector(
+    rank: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(codes, "BLOCK", 256)
+    rng = np.random.default_rng(rank)
+    vectors = rng.standard_normal((1_100, rank)) @ rng.standard_normal((rank, 384)) + 1e-3
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
+    vectors[::7] = 0
+    vectors[:300] = 0  # a text is read some time after it came
+    coded = codes.Codes()
+    for n, n_coded in ((100, 0), (300, 0), (700, 512), (1_100, 1_024)):  # as bugs come in
+        coded = coded.extended(vectors[:n])
+        assert len(coded) == n_coded
+        for asked in (vectors[302], vectors[-1], vectors[700], -vectors[303]):
+            exact = vectors[:n].astype(np.float64) @ asked.astype(np.float64)
+            bound = coded.bound(vectors[:n], asked)
+            assert (bound >= exact - 1e-6).all()
+            assert bound[len(coded) :] == pytest.approx(exact[len(coded) :], abs=1e-6)
+            if rank < 100:
+                assert (bound - exact).max() < 0.05, "close enough to tell the far ones"
 
 
 def test_with_many_bugs_the_nearest_are_found_nearly_as_if_all_had_been_compared(

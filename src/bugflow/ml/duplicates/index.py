@@ -9,9 +9,9 @@ from weakref import finalize
 import numpy as np
 from numpy.typing import NDArray
 
-from bugflow.ml.duplicates import postings
-from bugflow.ml.duplicates.codes import MOST_OFF, compare_codes, to_codes
-from bugflow.ml.duplicates.pairs import UNRANKED, Pool, Query, Weighed, compare
+from bugflow.ml.duplicates import codes, pairs, postings
+from bugflow.ml.duplicates.codes import Codes
+from bugflow.ml.duplicates.pairs import UNRANKED, Pool, Query, Weighed
 from bugflow.ml.duplicates.postings import PART_WEIGHTS, Segment
 from bugflow.ml.duplicates.words import PROSE, WORD_BITS, WORD_MASK, Entries, Part
 
@@ -56,9 +56,9 @@ class _State:
     days: NDArray[np.float64]
     projects: NDArray[np.uint32]
     alive: NDArray[np.bool_]
+    read: NDArray[np.bool_]  # those without a vector have zeros
     vectors: NDArray[np.float16]  # to which precision they are kept with the bugs
-    codes: NDArray[np.int8]
-    steps: NDArray[np.float32]
+    codes: Codes
     rows: list[Entries]
     segments: list[Segment] = field(default_factory=list)
 
@@ -66,11 +66,11 @@ class _State:
     def empty(n_dimensions: int) -> "_State":
         none, vectors = np.zeros(0), np.zeros((0, n_dimensions), np.float16)
         ids, projects, alive = none.astype(np.int64), none.astype(np.uint32), none.astype(bool)
-        return _State(0, ids, none, projects, alive, vectors, *to_codes(vectors), [])
+        return _State(0, ids, none, projects, alive, alive, vectors, Codes(), [])
 
     def cosines(self, places: NDArray[np.int64], vector: NDArray[np.float32]) -> NDArray[np.float32]:
         """With the bugs at some places, exact."""
-        return self.vectors[places].astype(np.float32) @ vector
+        return codes.compare(self.vectors[places], vector)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ class BugIndex:
             allowed[own] = False
         weighed = weigh(state.segments, query.entries, n=n)
         bm25 = postings.score(state.segments, weighed.words, weighed.rarities, n=n)
-        by_words = _best(bm25, allowed & (bm25 > 0))
+        by_words = _best(np.where(allowed, bm25, 0), above=0)
         by_meaning = np.zeros(0, np.int64) if query.vector is None else self._alike(state, query.vector, allowed)
         places = np.union1d(by_words, by_meaning)
         cosines = np.zeros(len(places), np.float32) if query.vector is None else state.cosines(places, query.vector)
@@ -162,7 +162,7 @@ class BugIndex:
             state.projects[places],
             state.days[places],
         )
-        return Found(state.ids[places], cosines, compare(query, weighed, pool), entries, weighed)
+        return Found(state.ids[places], cosines, pairs.compare(query, weighed, pool), entries, weighed)
 
     def nearest(self, vector: NDArray[np.float32], *, n: int, without: int | None = None) -> list[tuple[int, float]]:
         """The n bugs nearest in meaning with their cosines, nearest first; `without`: the bug that is asked about."""
@@ -189,16 +189,18 @@ class BugIndex:
     def _alike(self, state: _State, vector: NDArray[np.float32], allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Places of the `POOL` nearest in meaning, nearest first: of all bugs, or of what a graph finds."""
         if self._graph is None:
-            rough = compare_codes(state.codes[: state.n], state.steps[: state.n], vector)
-            rough[~allowed | (state.steps[: state.n] == 0)] = NOWHERE
-            least = np.partition(rough, -POOL)[-POOL] if len(rough) > POOL else NOWHERE
-            places = np.flatnonzero((rough >= least - 2 * MOST_OFF) & (rough > NOWHERE))  # some 20 more than `POOL`
+            bound = state.codes.bound(state.vectors[: state.n], vector)
+            bound[~(allowed & state.read[: state.n])] = NOWHERE
+            # A hundred of these are so near at least; what is less near at most is not among the nearest hundred.
+            near = np.sort(state.cosines(_best(bound, above=0, n=2 * POOL), vector))
+            least = near[-POOL] if len(near) >= POOL else 0
+            places = np.flatnonzero((bound > 0) & (bound >= least))
         else:
             places = self._graph.search(vector, n=POOL)  # fewer remain where some were replaced or deleted since
             places = np.sort(places[places < state.n])
             places = places[allowed[places]]
         cosines = state.cosines(places, vector)
-        return places[_best(cosines, cosines > 0)]
+        return places[_best(cosines, above=0)]
 
     def _build_graph(self) -> None:
         """Take up all vectors into a graph; what is added meanwhile as well, then use it."""
@@ -220,7 +222,7 @@ class BugIndex:
         room = old.ids.shape[0]
         wanted = room if n <= room else max(n, room + room // 2, 64)
         ids, days, projects, alive = (_room(a, wanted) for a in (old.ids, old.days, old.projects, old.alive))
-        vectors, codes, steps = (_room(a, wanted) for a in (old.vectors, old.codes, old.steps))
+        read, vectors = (_room(a, wanted) for a in (old.read, old.vectors))
         new = slice(old.n, n)
         ids[new] = [bug.bug_id for bug in bugs]
         days[new] = [bug.day for bug in bugs]
@@ -230,12 +232,12 @@ class BugIndex:
         for place, bug in enumerate(bugs, start=old.n):
             if bug.vector is not None:
                 vectors[place] = bug.vector
-        codes[new], steps[new] = to_codes(vectors[new].astype(np.float32))
+        read[new] = vectors[new].any(axis=1)
         rows = [bug.entries for bug in bugs]
         segments = postings.grow(old.segments, Segment.of(rows, first=old.n))
         kept = old.rows
         kept.extend(rows)  # positions below n stay as they are
-        return _State(n, ids, days, projects, alive, vectors, codes, steps, kept, segments)
+        return _State(n, ids, days, projects, alive, read, vectors, old.codes.extended(vectors[:n]), kept, segments)
 
 
 def _end(stopped: Event, builder: Thread) -> None:
@@ -248,7 +250,7 @@ def _put(graph: "Neighbours", state: _State, rows: slice) -> None:
     """Take up the vectors of some places; a bug that was not read for its meaning has none."""
     places = np.arange(rows.start, rows.stop)
     vectors = state.vectors[rows].astype(np.float32)
-    known = vectors.any(axis=1)
+    known = state.read[rows]
     if known.any():
         graph.add(places[known], vectors[known])
 
@@ -276,13 +278,13 @@ def _room(array: NDArray, wanted: int) -> NDArray:  # type: ignore[type-arg]
     return grown
 
 
-def _best(scores: NDArray[np.float32], allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Positions of the `POOL` best, best first; of equal ones the earlier."""
-    places = np.flatnonzero(allowed)
-    if len(places) > POOL:
-        least = np.partition(scores[places], -POOL)[-POOL]
-        places = places[scores[places] >= least]
-    return places[np.argsort(-scores[places], kind="stable")][:POOL]
+def _best(scores: NDArray[np.float32], *, above: float, n: int = POOL) -> NDArray[np.int64]:
+    """Positions of the n best that are above something, best first; of equal ones the earlier."""
+    # Dealt into n hands, each holds one as good as its best: no worse than the worst of those, few remain to be sorted.
+    hands = scores[: len(scores) // n * n].reshape(-1, n)
+    least = hands.max(axis=0).min() if len(hands) else above
+    places = np.flatnonzero((scores >= least) & (scores > above))
+    return places[np.argsort(-scores[places], kind="stable")][:n]
 
 
 def _ranks(places: NDArray[np.int64], ranked: NDArray[np.int64]) -> NDArray[np.float32]:

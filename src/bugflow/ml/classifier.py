@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, get_index_dtype
 
 from bugflow.ml.encoder import Encoder
 from bugflow.ml.features import SIGNALS, Features, Field
@@ -52,12 +52,15 @@ def _append_dense(
 ) -> csr_matrix:
     """One sparse matrix out of sparse entries in row order and dense columns to their right."""
     n, width = dense.shape
-    ends = np.cumsum(n_in_row)
-    where = np.repeat(ends, width)
-    data = np.insert(value, where, dense.ravel())
-    columns = np.insert(column, where, np.tile(np.arange(n_columns, n_columns + width), n))
-    offsets = np.concatenate([[0], ends + width * np.arange(1, n + 1)])
-    return csr_matrix((data.astype(np.float32), columns, offsets), shape=(n, n_columns + width))
+    total = len(value) + dense.size
+    index = get_index_dtype(maxval=max(total, n_columns + width))  # any other scipy looks through and copies
+    ends = np.cumsum(n_in_row + width, dtype=index)
+    sparse_at = np.arange(len(value)) + width * np.repeat(np.arange(n), n_in_row)
+    dense_at = ends[:, None] - width + np.arange(width)
+    data, columns = np.empty(total, np.float32), np.empty(total, index)
+    data[sparse_at], columns[sparse_at] = value, column
+    data[dense_at], columns[dense_at] = dense, n_columns + np.arange(width)
+    return csr_matrix((data, columns, np.append(index(0), ends)), shape=(n, n_columns + width))
 
 
 @dataclass(frozen=True, slots=True)

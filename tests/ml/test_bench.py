@@ -33,6 +33,7 @@ from bugflow.ml.bench.tables import Table
 from bugflow.ml.bench.trackers import find_trackers, hash_trackers, sampled
 from bugflow.ml.bench.tracks import MEASURES, Track, run_tracks
 from bugflow.ml.duplicates.pairs import Query
+from bugflow.ml.duplicates.search import prose_of
 from bugflow.ml.duplicates.words import read_words
 from bugflow.ml.text import clean
 from bugflow.ml.train.dataset import read_dataset, split_by_time
@@ -166,11 +167,16 @@ def test_latency_names_each_length_and_the_documents_design(run: Bench, monkeypa
     assert any("PyTorch" in note for note in one.notes)
 
 
-def test_the_words_of_the_reports_that_are_timed_stand_in_the_bugs_that_are_searched(run: Bench) -> None:
-    search = fill_search(run, n=2_000)
+@pytest.mark.parametrize("has_data", [True, False])
+def test_the_words_of_the_reports_that_are_timed_stand_in_the_bugs_that_are_searched(
+    run: Bench, has_data: bool
+) -> None:
+    search = fill_search(run if has_data else replace(run, trackers=[]), n=2_000)
     for text in make_texts(5, n_tokens=64):
         found = search.index.search(Query(read_words(clean(text)), None, 0, 0.0))
         assert (found.weighed.rarities < np.log(2_000 / 2)).mean() > 0.5, "most of them stand in two bugs and more"
+        vector = search.encoder.encode([prose_of(clean(text))])[0]
+        assert search.index.nearest(vector, n=1)[0][1] > 0.3, "and their meaning is not that of noise"
 
 
 def test_the_graph_of_vectors_stands_beside_comparing_each_in_full_and_by_bounds_first(run: Bench) -> None:

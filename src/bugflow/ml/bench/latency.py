@@ -19,13 +19,15 @@ from bugflow.domain.duplicates import Reading
 from bugflow.domain.predictions import BugText
 from bugflow.ml.bench.bench import Bench
 from bugflow.ml.bench.tables import Table
+from bugflow.ml.bench.trackers import sample_rows
 from bugflow.ml.classifier import LinearModel
 from bugflow.ml.duplicates.index import IndexedBug
-from bugflow.ml.duplicates.search import LiveSearch, make_search
+from bugflow.ml.duplicates.search import LiveSearch, make_search, prose_of
 from bugflow.ml.duplicates.words import ENTRY, WORD_BITS, WORD_MASK, Entries, Part, read_words
 from bugflow.ml.encoder import MANY, SHIPPED_ENCODER, TOKENIZER
 from bugflow.ml.folder import MANIFEST
 from bugflow.ml.predictor import Predictor, load_predictor
+from bugflow.ml.reports import to_texts
 from bugflow.ml.text import clean
 
 LENGTHS = (16, 64, 128, 256)  # tokens of MiniLM's vocabulary, with its two marks
@@ -58,6 +60,9 @@ N_BUGS = 100_000
 WORDS_A_BUG = 80  # different ones; every tenth report of four trackers: 73
 N_WORDS = 200_000
 BUGS_AT_ONCE = 10_000
+N_SEEDS = 1_000
+SEED_TOKENS = 16  # of a made-up one
+SECOND = 0.6  # how much the second of two vectors counts; likes have a cosine of .8
 N_CANDIDATES = 5  # what the reporting form shows
 
 
@@ -77,7 +82,8 @@ def measure_latency(bench: Bench) -> list[Table]:
             "random weights of their sizes; without the time to split texts into tokens.",
             f"BugFlow's encoder reads the first {_encoder_tokens()} tokens of a text, the design all of them.",
             f"The {N_BUGS:,} bugs are made up: {WORDS_A_BUG} words each out of {N_WORDS:,}, as unevenly frequent as in "
-            "real text, and random vectors.",
+            f"real text, and a vector between those of two of {N_SEEDS:,} "
+            f"{'real' if bench.trackers else 'made-up'} reports.",
             "" if design else _NO_TORCH,
         ]
         return [
@@ -155,7 +161,7 @@ def fill_search(bench: Bench, *, n: int = N_BUGS) -> LiveSearch:
     bench.tell(f"index of {n:,} bugs")
     search = make_search()
     rng = np.random.default_rng(0)
-    d = search.index.n_dimensions
+    seeds = search.encoder.encode([prose_of(clean(text)) for text in _seeds(bench)])
     frequency = 1 / np.arange(1, N_WORDS + 1)
     hashes = rng.permutation(np.unique(rng.integers(0, 2**WORD_BITS, 2 * N_WORDS, dtype=np.uint32))[:N_WORDS])
     # The words of the reports that are timed stand among them as often as a word of a report does.
@@ -164,7 +170,7 @@ def fill_search(bench: Bench, *, n: int = N_BUGS) -> LiveSearch:
     cumulated = np.cumsum(frequency / frequency.sum())
     for start in range(0, n, BUGS_AT_ONCE):
         size = min(BUGS_AT_ONCE, n - start)
-        vectors = rng.standard_normal((size, d)).astype(np.float32)
+        vectors = seeds[rng.integers(0, len(seeds), size)] + SECOND * seeds[rng.integers(0, len(seeds), size)]
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         drawn = np.searchsorted(cumulated, rng.random((size, WORDS_A_BUG)) * cumulated[-1])
         search.index.add(
@@ -172,6 +178,13 @@ def fill_search(bench: Bench, *, n: int = N_BUGS) -> LiveSearch:
             for row in range(size)
         )
     return search
+
+
+def _seeds(bench: Bench) -> list[BugText]:
+    """Reports that vectors are made from: spread over the trackers, made up where there are none."""
+    if not bench.trackers:
+        return make_texts(N_SEEDS, n_tokens=SEED_TOKENS, seed=2)
+    return [text for _, frame in sample_rows(bench.trackers, limit=N_SEEDS) for text in to_texts(frame)]
 
 
 def _entries_of(words: NDArray[np.uint32]) -> Entries:

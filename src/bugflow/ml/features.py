@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from zlib import crc32
 
 import numpy as np
@@ -146,15 +147,17 @@ def split_words(text: str) -> list[str]:
     return words
 
 
-def fields_of(text: CleanText) -> list[tuple[Field, list[str]]]:
-    return [
+@lru_cache(maxsize=16)  # of one report: severity and team, what is kept for searches and the evidence all ask
+def fields_of(text: CleanText) -> tuple[tuple[Field, list[str]], ...]:
+    """The words of each field, in order."""
+    return (
         (Field.TITLE, split_words(text.title)[: MAX_TOKENS["title"]]),
         (
             Field.DESCRIPTION,
             split_words(text.description[: 12 * MAX_TOKENS["description"]])[: MAX_TOKENS["description"]],
         ),
         (Field.CODE, split_words(text.code[: 12 * MAX_TOKENS["code"]])[: MAX_TOKENS["code"]]),
-    ]
+    )
 
 
 def _count(

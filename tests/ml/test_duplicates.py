@@ -253,11 +253,12 @@ def of_two_templates(n: int) -> NDArray[np.float32]:
     return np.asarray(vectors.astype(np.float16), np.float32)
 
 
-@pytest.mark.parametrize("block", [codes.BLOCK, 300])
+@pytest.mark.parametrize("few", [codes.FEW, 300])
 def test_the_nearest_are_found_exactly_also_among_many_that_say_nearly_the_same(
-    block: int, monkeypatch: pytest.MonkeyPatch
+    few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(codes, "BLOCK", block)
+    monkeypatch.setattr(codes, "FEW", few)
+    monkeypatch.setattr(codes, "BLOCK", 150)
     vectors = of_two_templates(2_000)
     index = BugIndex(384)
     for start in range(0, 2_000, 400):
@@ -274,14 +275,15 @@ def test_the_nearest_are_found_exactly_also_among_many_that_say_nearly_the_same(
 def test_no_cosine_is_above_the_bound_that_is_told_without_reading_the_vector(
     rank: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(codes, "BLOCK", 256)
+    monkeypatch.setattr(codes, "BLOCK", 128)
+    monkeypatch.setattr(codes, "FEW", 256)
     rng = np.random.default_rng(rank)
     vectors = rng.standard_normal((1_100, rank)) @ rng.standard_normal((rank, 384)) + 1e-3
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
     vectors[::7] = 0
     vectors[:300] = 0  # a text is read some time after it came
     coded = codes.Codes()
-    for n, n_coded in ((100, 0), (300, 0), (700, 512), (1_100, 1_024)):  # as bugs come in
+    for n, n_coded in ((100, 0), (400, 0), (700, 640), (1_100, 1_024)):  # as bugs come in
         coded = coded.extended(vectors[:n])
         assert len(coded) == n_coded
         for asked in (vectors[302], vectors[-1], vectors[700], -vectors[303]):
